@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { tierSchema } from './tier.ts';
+
+/** One pool as the router sees it; rendered by the operator from a QwenDeployment. */
+export const poolConfigSchema = z.strictObject({
+  name: z.string().min(1),
+  tier: tierSchema,
+  /** Names a client may ask for besides the pool's own: served name, aliases, adapters. */
+  models: z.array(z.string().min(1)).default([]),
+  /** What the pool's own server calls the model. */
+  upstreamModel: z.string().min(1),
+  engine: z.enum(['qwen', 'vllm', 'external', 'triton']),
+  task: z.enum(['generate', 'embed']).default('generate'),
+  /** For people: what is served and why, such as "SmolLM2-135M-Instruct int4". */
+  description: z.string().default(''),
+  contextLength: z.int().min(1),
+  capabilities: z
+    .strictObject({
+      tools: z.boolean().default(false),
+      json: z.boolean().default(false),
+      vision: z.boolean().default(false),
+    })
+    .prefault({}),
+  /** Relative price of a token; the largest of a fleet is 1. */
+  costPerToken: z.number().nonnegative(),
+  /** Requests that one replica answers at once; more wait. */
+  concurrency: z.int().min(1),
+  /** Bearer token sent to the pool's servers. */
+  apiKey: z.string().optional(),
+  hold: z
+    .strictObject({
+      /** Requests held while the pool has no ready replica, and their bytes. */
+      queueMax: z.int().min(0).default(256),
+      queueBytesMax: z
+        .int()
+        .min(0)
+        .default(64 * 1024 * 1024),
+      timeoutMs: z.int().min(0).default(120_000),
+      /** While held, a streaming request that asked for it gets a comment this often. */
+      keepAliveMs: z.int().min(100).default(15_000),
+    })
+    .prefault({}),
+  /** A pool whose replicas are all full queues this long, then answers 429. */
+  saturation: z.strictObject({ queueTimeoutMs: z.int().min(0).default(20_000) }).prefault({}),
+  fallbackTier: tierSchema.optional(),
+});
+export type PoolConfig = z.infer<typeof poolConfigSchema>;
+
+export const routerConfigSchema = z.strictObject({
+  name: z.string().min(1).default('router'),
+  listen: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(8080) })
+    .prefault({}),
+  pools: z.array(poolConfigSchema).min(1).max(64),
+  objective: z
+    .strictObject({
+      /** Lambda: what a whole cost unit must buy in p(correct). */
+      costWeight: z.number().nonnegative().default(0.25),
+      /** Mu: p(correct) given up for a second less of waiting. */
+      waitWeight: z.number().nonnegative().default(0.002),
+    })
+    .prefault({}),
+  /** Clients' keys, hashed; none means that the endpoint is open. */
+  keys: z.array(z.strictObject({ id: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).default([]),
+  timeouts: z
+    .strictObject({
+      connectMs: z.int().min(1).default(2_000),
+      firstByteMs: z.int().min(1).default(120_000),
+      /** Longest silence between two chunks. */
+      idleMs: z.int().min(1).default(60_000),
+      totalMs: z.int().min(1).default(600_000),
+    })
+    .prefault({}),
+  retry: z.strictObject({ attemptsMax: z.int().min(1).max(10).default(3) }).prefault({}),
+  bodyBytesMax: z
+    .int()
+    .min(1024)
+    .default(8 * 1024 * 1024),
+  drain: z.strictObject({ graceMs: z.int().min(0).default(30_000) }).prefault({}),
+  logLevel: z.string().default('info'),
+});
+export type RouterConfig = z.infer<typeof routerConfigSchema>;

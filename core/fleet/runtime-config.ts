@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+export const quantizations = ['float32', 'int8', 'int4'] as const;
+export type Quantization = (typeof quantizations)[number];
+
+/** What one runtime process serves. Rendered by the operator from a QwenDeployment, read by `runtime/main.ts`. */
+export const runtimeConfigSchema = z.strictObject({
+  /** The name clients ask for. */
+  servedName: z.string().min(1),
+  model: z.strictObject({
+    /** `hf://`, `wheel://`, `file://` or `https://`; see runtime/source. */
+    uri: z.string().min(1),
+    revision: z.string().optional(),
+    /** Wanted digest of the weights file, in hex. */
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+  }),
+  /** Ignored by encoders, which run in float32. */
+  quantization: z.enum(quantizations).default('int8'),
+  listen: z
+    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(0) })
+    .prefault({}),
+  /** Weights, graphs and pulled files; shared between processes of one machine. */
+  cacheDir: z.string().min(1),
+  engine: z
+    .strictObject({
+      /** Sequences decoded at once, each with its own part of the KV cache. */
+      slots: z.int().min(1).max(256).default(8),
+      /** Tokens per sequence, prompt and answer together. */
+      contextLength: z.int().min(16).default(2048),
+      threads: z.int().min(1).max(256).default(2),
+      /** Tokens of a prompt that are computed between two decode steps. */
+      prefillChunkTokens: z.int().min(1).max(4096).default(128),
+      /** Requests that may wait for a slot; one more is refused with 429. */
+      queueMax: z.int().min(0).default(256),
+    })
+    .prefault({}),
+  drain: z.strictObject({ graceMs: z.int().min(0).default(30_000) }).prefault({}),
+  bodyBytesMax: z
+    .int()
+    .min(1024)
+    .default(8 * 1024 * 1024),
+  logLevel: z.string().default('info'),
+});
+export type RuntimeConfig = z.infer<typeof runtimeConfigSchema>;

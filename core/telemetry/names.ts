@@ -1,0 +1,150 @@
+/** Every metric of the fleet: name, kind, help, labels. Code refers to the key, so a name is written once. */
+export const metrics = {
+  routerRequests: {
+    name: 'qwenfleet_router_requests_total',
+    kind: 'counter',
+    help: 'Requests answered, by pool, route and status.',
+    labels: ['pool', 'route', 'status'],
+  },
+  routerRequestSeconds: {
+    name: 'qwenfleet_router_request_duration_seconds',
+    kind: 'histogram',
+    help: 'From the first byte of a request to the last of its answer.',
+    labels: ['pool', 'route'],
+  },
+  routerFirstByteSeconds: {
+    name: 'qwenfleet_router_time_to_first_byte_seconds',
+    kind: 'histogram',
+    help: 'From the request to the first byte of its answer.',
+    labels: ['pool', 'route'],
+  },
+  routerOverheadSeconds: {
+    name: 'qwenfleet_router_overhead_seconds',
+    kind: 'histogram',
+    help: 'Time the router itself took before dispatch, holding left out.',
+    labels: ['route'],
+  },
+  routerInFlight: {
+    name: 'qwenfleet_router_in_flight',
+    kind: 'gauge',
+    help: 'Requests sent to a replica and not yet finished.',
+    labels: ['pool'],
+  },
+  routerHeld: {
+    name: 'qwenfleet_router_held',
+    kind: 'gauge',
+    help: 'Requests waiting for a replica.',
+    labels: ['pool'],
+  },
+  routerDecisions: {
+    name: 'qwenfleet_router_decisions_total',
+    kind: 'counter',
+    help: 'Pools chosen for model auto, by pool and reason.',
+    labels: ['pool', 'reason'],
+  },
+  routerRetries: {
+    name: 'qwenfleet_router_retries_total',
+    kind: 'counter',
+    help: 'Attempts after the first, by pool and cause.',
+    labels: ['pool', 'cause'],
+  },
+  routerTokens: {
+    name: 'qwenfleet_router_tokens_total',
+    kind: 'counter',
+    help: 'Tokens reported by the pools.',
+    labels: ['pool', 'type'],
+  },
+  runtimeRequests: {
+    name: 'qwenfleet_runtime_requests_total',
+    kind: 'counter',
+    help: 'Requests finished by the runtime, by outcome.',
+    labels: ['outcome'],
+  },
+  runtimeRunning: {
+    name: 'qwenfleet_runtime_sequences_running',
+    kind: 'gauge',
+    help: 'Sequences in the engine.',
+    labels: [],
+  },
+  runtimeQueued: {
+    name: 'qwenfleet_runtime_sequences_queued',
+    kind: 'gauge',
+    help: 'Sequences waiting for a slot.',
+    labels: [],
+  },
+  runtimeKvTokens: {
+    name: 'qwenfleet_runtime_kv_cache_tokens',
+    kind: 'gauge',
+    help: 'Tokens held in the KV cache.',
+    labels: [],
+  },
+  runtimeTokens: {
+    name: 'qwenfleet_runtime_tokens_total',
+    kind: 'counter',
+    help: 'Tokens computed.',
+    labels: ['type'],
+  },
+  runtimeStepSeconds: {
+    name: 'qwenfleet_runtime_step_duration_seconds',
+    kind: 'histogram',
+    help: 'One run of the model.',
+    labels: ['kind'],
+  },
+  runtimeBatchSize: {
+    name: 'qwenfleet_runtime_batch_size',
+    kind: 'histogram',
+    help: 'Sequences in one decode step.',
+    labels: [],
+  },
+  runtimeFirstTokenSeconds: {
+    name: 'qwenfleet_runtime_time_to_first_token_seconds',
+    kind: 'histogram',
+    help: 'From arrival to the first token.',
+    labels: [],
+  },
+  runtimeTokenSeconds: {
+    name: 'qwenfleet_runtime_time_per_output_token_seconds',
+    kind: 'histogram',
+    help: 'Mean time between tokens of one answer.',
+    labels: [],
+  },
+  runtimeLoadSeconds: {
+    name: 'qwenfleet_runtime_model_load_seconds',
+    kind: 'gauge',
+    help: 'Time from start to a model that answers.',
+    labels: [],
+  },
+  operatorReplicas: {
+    name: 'qwenfleet_operator_replicas',
+    kind: 'gauge',
+    help: 'Replicas of a pool, by state.',
+    labels: ['pool', 'state'],
+  },
+  operatorScaleDecisions: {
+    name: 'qwenfleet_operator_scale_decisions_total',
+    kind: 'counter',
+    help: 'Changes of the wanted replicas, by direction.',
+    labels: ['pool', 'direction'],
+  },
+  operatorRestarts: {
+    name: 'qwenfleet_operator_restarts_total',
+    kind: 'counter',
+    help: 'Processes that ended by themselves and were started again.',
+    labels: ['pool'],
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricSpec = {
+  name: string;
+  kind: 'counter' | 'gauge' | 'histogram';
+  help: string;
+  labels: readonly string[];
+};
+export type MetricKey = keyof typeof metrics;
+
+/** Seconds: from a tenth of a millisecond (router overhead) to two minutes (a long answer). */
+export const durationBuckets = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
+];
+/** Sequences: powers of two up to the largest batch. */
+export const batchBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256];

@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { batchBuckets, durationBuckets, metrics, type MetricKey, type MetricSpec } from './names.ts';
+
+type Labels<K extends MetricKey> = Record<(typeof metrics)[K]['labels'][number], string>;
+type KeysOf<Kind extends MetricSpec['kind']> = {
+  [K in MetricKey]: (typeof metrics)[K]['kind'] extends Kind ? K : never;
+}[MetricKey];
+
+/**
+ * One process's metrics. Series exist from the table in `names.ts`; nothing else can be recorded.
+ *
+ *     telemetry.count('routerRequests', { pool: 'small', route: 'chat', status: '200' });
+ */
+export class Telemetry {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+
+  /** @param room only metrics whose key starts so are registered: `router`, `runtime`, `operator`. */
+  constructor(room: 'router' | 'runtime' | 'operator', options: { processMetrics?: boolean } = {}) {
+    for (const [key, spec] of Object.entries<MetricSpec>(metrics)) {
+      if (!key.startsWith(room)) continue;
+      const common = { name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.#registry] };
+      if (spec.kind === 'counter') this.#counters.set(key, new Counter(common));
+      else if (spec.kind === 'gauge') this.#gauges.set(key, new Gauge(common));
+      else {
+        const buckets = key === 'runtimeBatchSize' ? batchBuckets : durationBuckets;
+        this.#histograms.set(key, new Histogram({ ...common, buckets }));
+      }
+    }
+    if (options.processMetrics) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  count<K extends KeysOf<'counter'>>(key: K, labels: Labels<K>, by = 1): void {
+    this.#counters.get(key)?.inc(labels, by);
+  }
+
+  gauge<K extends KeysOf<'gauge'>>(key: K, labels: Labels<K>, value: number): void {
+    this.#gauges.get(key)?.set(labels, value);
+  }
+
+  observe<K extends KeysOf<'histogram'>>(key: K, labels: Labels<K>, value: number): void {
+    this.#histograms.get(key)?.observe(labels, value);
+  }
+
+  /** Prometheus text format. */
+  async expose(): Promise<{ contentType: string; body: string }> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+}

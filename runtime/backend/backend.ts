@@ -1,0 +1,56 @@
+/** Part of one sequence that a run computes. */
+export type StepRow = {
+  /** New tokens, in order; one while decoding, up to a chunk while prefilling. */
+  tokens: readonly number[];
+  /** Tokens of this sequence that are in the KV cache already. */
+  past: number;
+};
+
+/**
+ * One run of the model over the adjacent slots `firstSlot .. firstSlot + rows.length - 1`.
+ * Either every row has exactly one token (decode), or there is exactly one row (prefill, or its next chunk).
+ */
+export type Step = {
+  firstSlot: number;
+  rows: readonly StepRow[];
+  /** False for a prefill chunk that is not the prompt's last: no logits are computed. */
+  wantLogits: boolean;
+};
+
+/** A decoder in memory with its static KV cache: `slots` sequences of up to `slotTokens` tokens each. */
+export interface Generator {
+  readonly kind: 'generator';
+  readonly vocabularySize: number;
+  readonly slots: number;
+  readonly slotTokens: number;
+  /**
+   * Runs one step off the event loop. Never called again before it has settled.
+   * @returns logits of each row's last token, float32 [rows, vocabularySize] row-major; a view that the next step
+   *   overwrites. Empty when `wantLogits` is false.
+   * @throws FleetError `engine_failed` when the run failed; the cache of the slots involved is then undefined.
+   */
+  step(step: Step): Promise<Float32Array>;
+  /** Copies the first `tokens` cached tokens of one slot over another: keeps active slots adjacent, shares prefixes. */
+  copySlot(from: number, to: number, tokens: number): void;
+  /** Frees everything; no step may be running. */
+  release(): Promise<void>;
+}
+
+/** An encoder in memory. */
+export interface Encoder {
+  readonly kind: 'encoder';
+  readonly dimensions: number;
+  readonly tokensMax: number;
+  /** Mean-pooled, L2-normalised when the model says so; one vector of `dimensions` floats per input. */
+  encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]>;
+  release(): Promise<void>;
+}
+
+export type LoadProgress = (phase: string, done: number, total: number) => void;
+
+export type LoadOptions = {
+  slots: number;
+  slotTokens: number;
+  threads: number;
+  onProgress?: LoadProgress;
+};

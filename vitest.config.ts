@@ -1,0 +1,42 @@
+import { defineConfig } from 'vitest/config';
+
+const rooms = ['core', 'crds', 'operator', 'router', 'runtime', 'cli', 'scripts'];
+const shared = { environment: 'node', pool: 'forks', passWithNoTests: false } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: rooms.map((room) => `${room}/**/*.test.ts`),
+          exclude: ['**/node_modules/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'e2e',
+          include: ['test/{contract,e2e,house}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.full.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'full',
+          include: ['test/**/*.full.test.ts'],
+          exclude: ['**/node_modules/**'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
