@@ -19,7 +19,7 @@ const [command, args] = target.endsWith('.ts')
   : [path.join(root, 'node_modules/.bin', target), rest];
 const environment = {
   ...process.env,
-  PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH ?? ''}`,
+  PATH: [path.dirname(node), path.join(root, 'node_modules/.bin'), process.env.PATH ?? ''].join(path.delimiter),
 };
 const child = spawn(command, args, { stdio: 'inherit', env: environment });
 
