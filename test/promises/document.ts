@@ -12,6 +12,14 @@ export function promiseLines(text = readFileSync(path.join(root, 'docs/promises.
     const area = areas.find((name) => id.startsWith(`${name}.`));
     if (!area) throw new Error(`docs/promises.md: ${id} begins with no area of ${areas.join(', ')}`);
     const [, , promise = '', target = '', command = ''] = cells;
-    return [{ id, area, text: promise, target: parseTarget(target.replaceAll('`', '')), command: command.replaceAll('`', '') }];
+    return [
+      {
+        id,
+        area,
+        text: promise,
+        target: parseTarget(target.replaceAll('`', '')),
+        command: command.replaceAll('`', ''),
+      },
+    ];
   });
 }

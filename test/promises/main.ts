@@ -44,7 +44,8 @@ async function measure(line: PromiseLine): Promise<Row> {
       return { ...row, value, holds: holds(line.target, value), details, measured: 'now' };
     }
     const kept = recorded(line.id);
-    if (!kept) return { ...row, value: null, holds: false, details: `never measured: ${line.command}`, measured: 'never' };
+    if (!kept)
+      return { ...row, value: null, holds: false, details: `never measured: ${line.command}`, measured: 'never' };
     const measured = `${ageOf(kept, Date.now())} ago at ${kept.commit}`;
     return { ...row, value: kept.value, holds: holds(line.target, kept.value), details: kept.details ?? '', measured };
   } catch (error) {

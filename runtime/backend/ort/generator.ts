@@ -1,0 +1,213 @@
+import { FleetError } from '@qwenfleet/core/errors';
+import type { Generator, LoadOptions, Step } from '../backend.ts';
+import { MemoryBlock, trimMemory } from './memory.ts';
+import { PrepackedWeights, Session, Tensor, nameArray, type Feeds, type NameArray } from './session.ts';
+
+/** A decoder's dimensions, as far as its cache and its ends need them. */
+export type DecoderShape = { layers: number; keyValueHeads: number; headSize: number; vocabularySize: number };
+
+/** What the graph calls its ends; shapes are in the graph builder's table of the same fields. */
+export type DecoderNames = {
+  tokens: string;
+  lengths: string;
+  longest: string;
+  wanted: string;
+  logits: string;
+  pastKey: (layer: number) => string;
+  pastValue: (layer: number) => string;
+  presentKey: (layer: number) => string;
+  presentValue: (layer: number) => string;
+};
+
+/** Tokens that one run may carry; a longer prefill is cut into chunks by the scheduler. */
+export const stepTokensMax = 4096;
+
+const floatBytes = 4;
+
+/** Shapes that have been bound already; decode shapes are few, prefill chunks vary. */
+const feedsMax = 512;
+
+type BoundFeeds = Feeds & { tensors: Tensor[] };
+
+/**
+ * A decoder over a static KV cache that ONNX Runtime reads and writes in place: past and present are the same memory,
+ * so a step copies nothing, however long the context is.
+ *
+ * Layout of the cache: for each layer first the keys, then the values, `[slots, keyValueHeads, slotTokens, headSize]`.
+ */
+export class OrtGenerator implements Generator {
+  readonly kind = 'generator';
+  readonly vocabularySize: number;
+  readonly slots: number;
+  readonly slotTokens: number;
+  readonly #shape: DecoderShape;
+  readonly #session: Session;
+  readonly #weights: PrepackedWeights;
+  readonly #cache: MemoryBlock;
+  readonly #inputs: StepInputs;
+  readonly #logits: MemoryBlock;
+  readonly #inputNames: NameArray;
+  readonly #outputNames: NameArray;
+  readonly #feeds = new Map<string, BoundFeeds>();
+
+  private constructor(
+    session: Session,
+    weights: PrepackedWeights,
+    shape: DecoderShape,
+    names: DecoderNames,
+    options: LoadOptions,
+  ) {
+    this.#session = session;
+    this.#weights = weights;
+    this.#shape = shape;
+    this.slots = options.slots;
+    this.slotTokens = options.slotTokens;
+    this.vocabularySize = shape.vocabularySize;
+    this.#cache = new MemoryBlock(2 * shape.layers * this.#plane());
+    this.#inputs = new StepInputs(options.slots);
+    this.#logits = new MemoryBlock(options.slots * shape.vocabularySize * floatBytes);
+    const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
+    const past = layers.flatMap((layer) => [names.pastKey(layer), names.pastValue(layer)]);
+    const present = layers.flatMap((layer) => [names.presentKey(layer), names.presentValue(layer)]);
+    this.#inputNames = nameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past]);
+    this.#outputNames = nameArray([names.logits, ...present]);
+  }
+
+  /** Throws `invalid_model` when ONNX Runtime refuses the graph, `engine_failed` when there is no memory for the cache. */
+  static async open(
+    graphFile: string,
+    shape: DecoderShape,
+    names: DecoderNames,
+    options: LoadOptions,
+  ): Promise<OrtGenerator> {
+    const weights = new PrepackedWeights();
+    const session = await Session.open(graphFile, options.threads, weights);
+    return new OrtGenerator(session, weights, shape, names, options);
+  }
+
+  async step(step: Step): Promise<Float32Array> {
+    const { rows } = step;
+    const width = rows[0]?.tokens.length ?? 0;
+    this.#check(step, width);
+    const wanted = step.wantLogits ? rows.length : 0;
+    // A run always computes one row at least: ONNX Runtime has no output of no rows.
+    this.#inputs.fill(step, width, Math.max(1, wanted));
+    await this.#session.run(
+      this.#inputNames,
+      this.#outputNames,
+      this.#bind(step.firstSlot, rows.length, width, Math.max(1, wanted)),
+    );
+    return new Float32Array(this.#logits.buffer, 0, wanted * this.vocabularySize);
+  }
+
+  copySlot(from: number, to: number, tokens: number): void {
+    const { keyValueHeads, headSize, layers } = this.#shape;
+    const head = this.slotTokens * headSize * floatBytes;
+    const slot = keyValueHeads * head;
+    const bytes = new Uint8Array(this.#cache.buffer);
+    for (let plane = 0; plane < 2 * layers; plane += 1) {
+      for (let index = 0; index < keyValueHeads; index += 1) {
+        const source = plane * this.#plane() + from * slot + index * head;
+        const target = plane * this.#plane() + to * slot + index * head;
+        bytes.copyWithin(target, source, source + tokens * headSize * floatBytes);
+      }
+    }
+  }
+
+  async release(): Promise<void> {
+    for (const feeds of this.#feeds.values()) for (const tensor of feeds.tensors) tensor.release();
+    this.#feeds.clear();
+    await this.#session.release();
+    this.#weights.release();
+    for (const block of [this.#cache, this.#logits]) block.free();
+    this.#inputs.free();
+    trimMemory();
+  }
+
+  /** Bytes of one layer's keys, or of its values. */
+  #plane(): number {
+    return this.slots * this.#shape.keyValueHeads * this.slotTokens * this.#shape.headSize * floatBytes;
+  }
+
+  #check(step: Step, width: number): void {
+    const { rows, firstSlot } = step;
+    const inside = firstSlot >= 0 && rows.length > 0 && firstSlot + rows.length <= this.slots;
+    const even = rows.every((row) => row.tokens.length === width && row.past + width <= this.slotTokens);
+    if (inside && even && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1)) return;
+    throw new FleetError('engine_failed', 'A step was asked for that does not fit the cache.');
+  }
+
+  /** Tensors over the same memory, kept for each shape; the oldest go when there are too many. */
+  #bind(firstSlot: number, sequences: number, width: number, wanted: number): BoundFeeds {
+    const key = `${firstSlot},${sequences},${width},${wanted}`;
+    const known = this.#feeds.get(key);
+    if (known) return known;
+    if (this.#feeds.size >= feedsMax) this.#forgetOldest();
+    const { keyValueHeads, headSize, layers, vocabularySize } = this.#shape;
+    const slotBytes = keyValueHeads * this.slotTokens * headSize * floatBytes;
+    const cache = Array.from({ length: 2 * layers }, (_, plane) => {
+      const at = this.#cache.address + BigInt(plane * this.#plane() + firstSlot * slotBytes);
+      return new Tensor(at, [sequences, keyValueHeads, this.slotTokens, headSize], 'float32');
+    });
+    const inputs = this.#inputs.tensors(sequences, width, wanted);
+    const logits = new Tensor(this.#logits.address, [wanted, vocabularySize], 'float32');
+    const feeds: BoundFeeds = {
+      inputs: BigUint64Array.from([...inputs, ...cache], (tensor) => tensor.address),
+      outputs: BigUint64Array.from([logits, ...cache], (tensor) => tensor.address),
+      tensors: [...inputs, ...cache, logits],
+    };
+    this.#feeds.set(key, feeds);
+    return feeds;
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#feeds.keys();
+    if (oldest === undefined) return;
+    for (const tensor of this.#feeds.get(oldest)?.tensors ?? []) tensor.release();
+    this.#feeds.delete(oldest);
+  }
+}
+
+/** The small inputs of a step, in one block of native memory. */
+class StepInputs {
+  readonly #memory: MemoryBlock;
+  readonly #tokens: BigInt64Array;
+  readonly #lengths: Int32Array;
+  readonly #longest: Int32Array;
+  readonly #wanted: BigInt64Array;
+
+  constructor(slots: number) {
+    const tokens = Math.max(stepTokensMax, slots);
+    this.#memory = new MemoryBlock((tokens + slots) * 8 + (slots + 2) * 8);
+    const { buffer } = this.#memory;
+    this.#tokens = new BigInt64Array(buffer, 0, tokens);
+    this.#wanted = new BigInt64Array(buffer, tokens * 8, slots);
+    this.#lengths = new Int32Array(buffer, (tokens + slots) * 8, slots);
+    this.#longest = new Int32Array(buffer, (tokens + slots) * 8 + Math.ceil(slots / 2) * 8, 1);
+  }
+
+  fill(step: Step, width: number, wanted: number): void {
+    let longest = 0;
+    step.rows.forEach((row, index) => {
+      for (let at = 0; at < width; at += 1) this.#tokens[index * width + at] = BigInt(row.tokens[at] ?? 0);
+      this.#lengths[index] = row.past + width - 1;
+      longest = Math.max(longest, row.past + width);
+    });
+    this.#longest[0] = longest;
+    for (let index = 0; index < wanted; index += 1) this.#wanted[index] = BigInt((index + 1) * width - 1);
+  }
+
+  tensors(sequences: number, width: number, wanted: number): Tensor[] {
+    const at = (view: { byteOffset: number }): bigint => this.#memory.address + BigInt(view.byteOffset);
+    return [
+      new Tensor(at(this.#tokens), [sequences, width], 'int64'),
+      new Tensor(at(this.#lengths), [sequences], 'int32'),
+      new Tensor(at(this.#longest), [], 'int32'),
+      new Tensor(at(this.#wanted), [wanted], 'int64'),
+    ];
+  }
+
+  free(): void {
+    this.#memory.free();
+  }
+}

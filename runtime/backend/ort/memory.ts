@@ -1,0 +1,70 @@
+import koffi from 'koffi';
+import { FleetError } from '@qwenfleet/core/errors';
+import type { Pointer } from './library.ts';
+
+const alignmentBytes = 1 << 21;
+const adviseHugePages = 14;
+
+type Libc = {
+  allocate: (alignment: number, bytes: number) => Pointer | null;
+  free: (block: Pointer) => void;
+  advise: ((block: Pointer, bytes: number, advice: number) => number) | undefined;
+  trim: ((pad: number) => number) | undefined;
+  /** Never read: keeps the library loaded. */
+  handle: unknown;
+};
+
+let libc: Libc | undefined;
+
+function native(): Libc {
+  if (libc) return libc;
+  const names: Partial<Record<NodeJS.Platform, string>> = { linux: 'libc.so.6', darwin: 'libSystem.dylib' };
+  const name = names[process.platform];
+  if (!name) throw new FleetError('engine_failed', `The engine needs Linux or macOS, and this is ${process.platform}.`);
+  const library = koffi.load(name);
+  const linux = process.platform === 'linux';
+  libc = {
+    allocate: library.func('void* aligned_alloc(size_t alignment, size_t bytes)') as Libc['allocate'],
+    free: library.func('void free(void* block)') as Libc['free'],
+    advise: linux ? (library.func('int madvise(void* block, size_t bytes, int advice)') as Libc['advise']) : undefined,
+    trim: linux ? (library.func('int malloc_trim(size_t pad)') as Libc['trim']) : undefined,
+    handle: library,
+  };
+  return libc;
+}
+
+/** A block of native memory that JavaScript and ONNX Runtime both see; zeroed by the kernel on first touch. */
+export class MemoryBlock {
+  readonly bytes: number;
+  readonly address: bigint;
+  readonly buffer: ArrayBuffer;
+  readonly #block: Pointer;
+  #freed = false;
+
+  /** Throws `engine_failed` when the machine has no such amount of memory. */
+  constructor(bytes: number) {
+    this.bytes = Math.max(1, Math.ceil(bytes / alignmentBytes)) * alignmentBytes;
+    const block = native().allocate(alignmentBytes, this.bytes);
+    if (block === null) {
+      throw new FleetError(
+        'engine_failed',
+        `There are no ${Math.ceil(this.bytes / 2 ** 20)} MiB of memory left; use fewer slots or a shorter context.`,
+      );
+    }
+    this.#block = block;
+    native().advise?.(block, this.bytes, adviseHugePages);
+    this.address = BigInt(koffi.address(block));
+    this.buffer = koffi.view(block, this.bytes);
+  }
+
+  free(): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    native().free(this.#block);
+  }
+}
+
+/** Gives freed pages back to the system: without it, half a model's memory stays in the allocator's arenas. */
+export function trimMemory(): void {
+  native().trim?.(0);
+}

@@ -1,0 +1,267 @@
+import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { DecoderDescription } from './family/family.ts';
+import { LinearBuilder } from './linear.ts';
+import type { MatrixPart } from './matrix.ts';
+import type { DataFile } from './onnx/data-file.ts';
+import { Graph } from './onnx/graph.ts';
+import type { Weights } from './weights/weights.ts';
+
+/** Names of the graph's ends, as the backend binds them. Shapes: B sequences, S new tokens, T cache length, R wanted rows. */
+export const decoderNames = {
+  /** int64 [B, S] */
+  tokens: 'input_ids',
+  /** int32 [B]: tokens of each sequence after this run, less one. */
+  lengths: 'seqlens_k',
+  /** int32 scalar: the longest sequence after this run. */
+  longest: 'total_len',
+  /** int64 [R]: rows of the flattened [B * S] whose logits are wanted. */
+  wanted: 'last_idx',
+  /** float32 [R, vocabulary] */
+  logits: 'logits',
+  /** float32 [B, keyValueHeads, T, headSize]; past and present are the same memory. */
+  pastKey: (layer: number): string => `past_k${layer}`,
+  pastValue: (layer: number): string => `past_v${layer}`,
+  presentKey: (layer: number): string => `present_k${layer}`,
+  presentValue: (layer: number): string => `present_v${layer}`,
+} as const;
+
+export type GraphOptions = {
+  quantization: Quantization;
+  /** Positions that the rotary tables cover. */
+  contextLength: number;
+  dataFileName: string;
+  onLayer?: (done: number, total: number) => void;
+};
+
+/** Writes a decoder's weights to `data` and returns the graph over them. */
+export function decoderGraph(
+  model: DecoderDescription,
+  weights: Weights,
+  data: DataFile,
+  options: GraphOptions,
+): Graph {
+  return new DecoderGraphBuilder(model, weights, data, options).build();
+}
+
+class DecoderGraphBuilder {
+  readonly #model: DecoderDescription;
+  readonly #weights: Weights;
+  readonly #data: DataFile;
+  readonly #options: GraphOptions;
+  readonly #graph: Graph;
+  readonly #linear: LinearBuilder;
+
+  constructor(model: DecoderDescription, weights: Weights, data: DataFile, options: GraphOptions) {
+    this.#model = model;
+    this.#weights = weights;
+    this.#data = data;
+    this.#options = options;
+    this.#graph = new Graph('decoder', options.dataFileName);
+    this.#linear = new LinearBuilder(this.#graph, data, weights);
+  }
+
+  build(): Graph {
+    const { hiddenSize, layers, vocabularySize } = this.#model;
+    const graph = this.#graph;
+    graph.input(decoderNames.tokens, 'int64', ['B', 'S']);
+    graph.input(decoderNames.lengths, 'int32', ['B']);
+    graph.input(decoderNames.longest, 'int32', []);
+    graph.input(decoderNames.wanted, 'int64', ['R']);
+    this.#rotaryTables();
+    const table = { parts: [{ tensor: 'model.embed_tokens.weight', rows: vocabularySize }], columns: hiddenSize };
+    const { embedded, head } = this.#linear.embedding(decoderNames.tokens, table, this.#options.quantization);
+    let residual = embedded;
+    let hidden = this.#norm(embedded, 'model.layers.0.input_layernorm.weight', 'layer0_input', hiddenSize);
+    for (let layer = 0; layer < layers; layer += 1) {
+      ({ hidden, residual } = this.#layer(layer, hidden, residual));
+      this.#options.onLayer?.(layer + 1, layers);
+    }
+    this.#head(hidden, head);
+    return graph;
+  }
+
+  #layer(layer: number, hidden: string, residual: string): { hidden: string; residual: string } {
+    const { hiddenSize, layers, feedForwardSize, heads, headSize } = this.#model;
+    const name = `model.layers.${layer}`;
+    const own = `layer${layer}`;
+    const attended = this.#attention(layer, hidden);
+    const columns = heads * headSize;
+    const projected = this.#apply(
+      `${own}_o`,
+      attended,
+      [{ tensor: `${name}.self_attn.o_proj.weight`, rows: hiddenSize }],
+      columns,
+    );
+    const middle = this.#skipNorm(
+      projected,
+      residual,
+      `${name}.post_attention_layernorm.weight`,
+      `${own}_middle`,
+      true,
+    );
+    const gateUp = this.#apply(
+      `${own}_gate_up`,
+      middle.hidden,
+      [
+        { tensor: `${name}.mlp.gate_proj.weight`, rows: feedForwardSize },
+        { tensor: `${name}.mlp.up_proj.weight`, rows: feedForwardSize },
+      ],
+      hiddenSize,
+    );
+    this.#graph.node('Split', [gateUp], [`${own}_gate`, `${own}_up`], { axis: -1, num_outputs: 2 });
+    // SiLU is QuickGelu with alpha 1: x * sigmoid(x).
+    const activated = this.#graph.contrib('QuickGelu', [`${own}_gate`], [`${own}_activated`], { alpha: { float: 1 } });
+    const gated = this.#graph.node('Mul', [activated, `${own}_up`], [`${own}_gated`]);
+    const down = this.#apply(
+      `${own}_down`,
+      gated,
+      [{ tensor: `${name}.mlp.down_proj.weight`, rows: hiddenSize }],
+      feedForwardSize,
+    );
+    const last = layer === layers - 1;
+    const nextNorm = last ? 'model.norm.weight' : `model.layers.${layer + 1}.input_layernorm.weight`;
+    return this.#skipNorm(down, middle.residual, nextNorm, `${own}_end`, !last);
+  }
+
+  /** GroupQueryAttention with the rotary embedding inside; the cache is read and written in place. */
+  #attention(layer: number, hidden: string): string {
+    const { heads, keyValueHeads, headSize } = this.#model;
+    const cache = ['B', keyValueHeads, 'T', headSize] as const;
+    for (const name of [decoderNames.pastKey(layer), decoderNames.pastValue(layer)])
+      this.#graph.input(name, 'float32', cache);
+    for (const name of [decoderNames.presentKey(layer), decoderNames.presentValue(layer)])
+      this.#graph.output(name, 'float32', cache);
+    const queryKeyValue = this.#queryKeyValue(layer, hidden);
+    return this.#graph.contrib(
+      'GroupQueryAttention',
+      [
+        ...queryKeyValue,
+        decoderNames.pastKey(layer),
+        decoderNames.pastValue(layer),
+        decoderNames.lengths,
+        decoderNames.longest,
+        'rotary_cos',
+        'rotary_sin',
+      ],
+      [`layer${layer}_attended`, decoderNames.presentKey(layer), decoderNames.presentValue(layer)],
+      {
+        num_heads: heads,
+        kv_num_heads: keyValueHeads,
+        do_rotary: 1,
+        rotary_interleaved: 0,
+        scale: { float: 1 / Math.sqrt(headSize) },
+        local_window_size: -1,
+      },
+    );
+  }
+
+  /** Packed as one tensor where nothing has to happen between projection and attention. */
+  #queryKeyValue(layer: number, hidden: string): [string, string, string] {
+    const { heads, keyValueHeads, headSize, hiddenSize, queryKeyValueBias, queryKeyNorm } = this.#model;
+    const own = `layer${layer}`;
+    const part = (letter: string, count: number): MatrixPart => ({
+      tensor: `model.layers.${layer}.self_attn.${letter}_proj.weight`,
+      rows: count * headSize,
+      ...(this.#model.interleavedRotaryRows && letter !== 'v' ? { interleavedHeadSize: headSize } : {}),
+    });
+    const parts = [part('q', heads), part('k', keyValueHeads), part('v', keyValueHeads)];
+    let packed = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize);
+    if (queryKeyValueBias) packed = this.#graph.node('Add', [packed, this.#bias(layer, parts)], [`${own}_qkv_biased`]);
+    if (!queryKeyNorm) return [packed, '', ''];
+    const sizes = this.#graph.int64s(`${own}_qkv_sizes`, [
+      heads * headSize,
+      keyValueHeads * headSize,
+      keyValueHeads * headSize,
+    ]);
+    this.#graph.node('Split', [packed, sizes], [`${own}_q`, `${own}_k`, `${own}_v`], { axis: -1 });
+    return [this.#headNorm(layer, 'q', heads), this.#headNorm(layer, 'k', keyValueHeads), `${own}_v`];
+  }
+
+  #headNorm(layer: number, letter: 'q' | 'k', count: number): string {
+    const { headSize } = this.#model;
+    const own = `layer${layer}_${letter}`;
+    const perHead = this.#graph.int64s(`${own}_per_head`, [0, -1, headSize]);
+    const flat = this.#graph.int64s(`${own}_flat`, [0, -1, count * headSize]);
+    const split = this.#graph.node('Reshape', [own, perHead], [`${own}_heads`]);
+    const normed = this.#norm(split, `model.layers.${layer}.self_attn.${letter}_norm.weight`, `${own}_heads`, headSize);
+    return this.#graph.node('Reshape', [normed, flat], [`${own}_normed`]);
+  }
+
+  #bias(layer: number, parts: readonly MatrixPart[]): string {
+    const values = parts.map((part) => this.#weights.values(part.tensor.replace(/weight$/, 'bias'), [part.rows]));
+    const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+    return this.#graph.external(`layer${layer}_qkv_bias`, 'float32', [rows], this.#data.write(values));
+  }
+
+  /** Only the wanted rows reach the output head: it is a fifth of a small model's work. */
+  #head(hidden: string, tied: (input: string, name: string) => string): void {
+    const { hiddenSize, vocabularySize, tiedHead } = this.#model;
+    const flat = this.#graph.node('Reshape', [hidden, this.#graph.int64s('flat_shape', [-1, hiddenSize])], ['flat']);
+    const wanted = this.#graph.node('Gather', [flat, decoderNames.wanted], ['wanted'], { axis: 0 });
+    if (tiedHead) tied(wanted, decoderNames.logits);
+    else {
+      const matrix = { parts: [{ tensor: 'lm_head.weight', rows: vocabularySize }], columns: hiddenSize };
+      // Four bits are too few for the head: see docs/guides/quantisation.md.
+      this.#linear.apply(
+        decoderNames.logits,
+        wanted,
+        matrix,
+        this.#options.quantization === 'float32' ? 'float32' : 'int8',
+      );
+    }
+    this.#graph.output(decoderNames.logits, 'float32', ['R', vocabularySize]);
+  }
+
+  #apply(name: string, input: string, parts: readonly MatrixPart[], columns: number): string {
+    return this.#linear.apply(name, input, { parts, columns }, this.#options.quantization);
+  }
+
+  #norm(input: string, weight: string, name: string, size: number): string {
+    const attributes = { axis: -1, epsilon: { float: this.#model.rmsNormEpsilon }, stash_type: 1 };
+    return this.#graph.node(
+      'SimplifiedLayerNormalization',
+      [input, this.#vector(weight, size)],
+      [`${name}_norm`],
+      attributes,
+    );
+  }
+
+  #skipNorm(
+    input: string,
+    skip: string,
+    weight: string,
+    name: string,
+    keepSum: boolean,
+  ): { hidden: string; residual: string } {
+    const residual = keepSum ? `${name}_residual` : '';
+    const hidden = this.#graph.contrib(
+      'SkipSimplifiedLayerNormalization',
+      [input, skip, this.#vector(weight, this.#model.hiddenSize)],
+      keepSum ? [`${name}_hidden`, '', '', residual] : [`${name}_hidden`],
+      { epsilon: { float: this.#model.rmsNormEpsilon } },
+    );
+    return { hidden, residual };
+  }
+
+  #vector(tensor: string, size: number): string {
+    return this.#graph.external(tensor, 'float32', [size], this.#data.write([this.#weights.values(tensor, [size])]));
+  }
+
+  /** Angles position / theta^(2 i / headSize), as in "RoFormer" (arXiv 2104.09864), one row a position. */
+  #rotaryTables(): void {
+    const { headSize, ropeTheta } = this.#model;
+    const half = headSize / 2;
+    const positions = this.#options.contextLength;
+    const cosines = new Float32Array(positions * half);
+    const sines = new Float32Array(positions * half);
+    for (let position = 0; position < positions; position += 1) {
+      for (let index = 0; index < half; index += 1) {
+        const angle = position / ropeTheta ** ((2 * index) / headSize);
+        cosines[position * half + index] = Math.cos(angle);
+        sines[position * half + index] = Math.sin(angle);
+      }
+    }
+    this.#graph.external('rotary_cos', 'float32', [positions, half], this.#data.write([cosines]));
+    this.#graph.external('rotary_sin', 'float32', [positions, half], this.#data.write([sines]));
+  }
+}

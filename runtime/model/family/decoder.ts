@@ -1,0 +1,56 @@
+import { FleetError } from '@qwenfleet/core/errors';
+import type { ModelSettings } from '../settings.ts';
+import type { DecoderDescription } from './family.ts';
+
+/** What sets a family of Llama's line apart from the others. */
+export type DecoderTraits = Pick<DecoderDescription, 'queryKeyValueBias' | 'queryKeyNorm'> & {
+  interleavedInGguf: boolean;
+};
+
+const activations = ['silu', 'swish'];
+
+/** Reads the settings that all families of Llama's line share. */
+export function describeDecoder(settings: ModelSettings, traits: DecoderTraits): DecoderDescription {
+  const activation = settings.text('hidden_act', 'silu');
+  if (!activations.includes(activation)) {
+    throw new FleetError(
+      'unsupported_model',
+      `The activation ${JSON.stringify(activation)} is not supported; silu is.`,
+      { param: 'hidden_act' },
+    );
+  }
+  if (settings.flag('use_sliding_window', false)) {
+    throw new FleetError(
+      'unsupported_model',
+      'Sliding-window attention is not supported; set use_sliding_window to false.',
+      { param: 'use_sliding_window' },
+    );
+  }
+  const hiddenSize = settings.size('hidden_size');
+  const heads = settings.size('num_attention_heads');
+  const keyValueHeads = settings.size('num_key_value_heads', heads);
+  if (heads % keyValueHeads !== 0) {
+    throw new FleetError(
+      'invalid_model',
+      `num_attention_heads (${heads}) must be a multiple of num_key_value_heads (${keyValueHeads}).`,
+      { param: 'num_key_value_heads' },
+    );
+  }
+  const { interleavedInGguf, ...own } = traits;
+  return {
+    kind: 'decoder',
+    layers: settings.size('num_hidden_layers'),
+    hiddenSize,
+    feedForwardSize: settings.size('intermediate_size'),
+    heads,
+    keyValueHeads,
+    headSize: settings.size('head_dim', hiddenSize / heads),
+    vocabularySize: settings.size('vocab_size'),
+    contextLength: settings.size('max_position_embeddings'),
+    rmsNormEpsilon: settings.number('rms_norm_eps', 1e-6),
+    ropeTheta: settings.ropeTheta(),
+    tiedHead: settings.flag('tie_word_embeddings', false),
+    interleavedRotaryRows: interleavedInGguf && settings.format === 'gguf',
+    ...own,
+  };
+}

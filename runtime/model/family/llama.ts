@@ -1,0 +1,15 @@
+import { describeDecoder } from './decoder.ts';
+import type { Family } from './family.ts';
+
+/** Llama and its likes, SmolLM2 among them. */
+export const llama: Family = {
+  name: 'llama',
+  architectures: ['LlamaForCausalLM'],
+  gguf: 'llama',
+  describe: (settings) =>
+    describeDecoder(settings, {
+      queryKeyValueBias: settings.flag('attention_bias', false),
+      queryKeyNorm: false,
+      interleavedInGguf: true,
+    }),
+};

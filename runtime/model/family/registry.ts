@@ -1,0 +1,7 @@
+import { bert } from './bert.ts';
+import type { Family } from './family.ts';
+import { llama } from './llama.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
+
+export const families: readonly Family[] = [llama, qwen2, qwen3, bert];

@@ -1,0 +1,149 @@
+import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { float32Chunks, int4Chunks, int8Chunks, rowsOf, storedAs, storedInt4Chunks, type Matrix } from './matrix.ts';
+import type { DataFile } from './onnx/data-file.ts';
+import type { Graph } from './onnx/graph.ts';
+import { blockSize, type QuantizedRows } from './quantise.ts';
+import type { Weights } from './weights/weights.ts';
+
+/** Activations are quantised to 8 bits per block of 32 inside the operator (MLAS SQNBit, CompInt8). */
+const accuracyLevel = 4;
+
+/** Writes weights to the data file and adds the operators that apply them. */
+export class LinearBuilder {
+  readonly #graph: Graph;
+  readonly #data: DataFile;
+  readonly #weights: Weights;
+  readonly #blockSums = new Map<string, string>();
+
+  constructor(graph: Graph, data: DataFile, weights: Weights) {
+    this.#graph = graph;
+    this.#data = data;
+    this.#weights = weights;
+  }
+
+  /** `output = input × matrixᵀ`, over the last axis. */
+  apply(name: string, input: string, matrix: Matrix, quantization: Quantization): string {
+    if (quantization === 'float32') return this.#float32(name, input, matrix);
+    if (quantization === 'int8') return this.#int8(name, input, matrix);
+    return storedAs(this.#weights, matrix, 'Q4_0', 'Q4_1')
+      ? this.#storedInt4(name, input, matrix)
+      : this.#int4(name, input, matrix);
+  }
+
+  /** The embedding of token ids, and the output head over the same bytes. */
+  embedding(
+    ids: string,
+    matrix: Matrix,
+    quantization: Quantization,
+  ): { embedded: string; head: (input: string, name: string) => string } {
+    const rows = rowsOf(matrix);
+    if (quantization === 'float32') {
+      const data = this.#data.write(float32Chunks(this.#weights, matrix));
+      const table = this.#graph.external('embedding', 'float32', [rows, matrix.columns], data);
+      const embedded = this.#graph.node('Gather', [table, ids], ['embedded'], { axis: 0 });
+      return { embedded, head: (input, name) => this.#transposed(name, input, table) };
+    }
+    const blocks = matrix.columns / blockSize;
+    const { values, scales } = this.#write([...int8Chunks(this.#weights, matrix)]);
+    const table = this.#graph.external('embedding_values', 'uint8', [rows, matrix.columns], values);
+    const tableScales = this.#graph.external('embedding_scales', 'float32', [rows, blocks], scales);
+    const attributes = { gather_axis: 0, quantize_axis: 1, block_size: blockSize, bits: 8 };
+    const embedded = this.#graph.contrib('GatherBlockQuantized', [table, ids, tableScales], ['embedded'], attributes);
+    const head = (input: string, name: string): string => {
+      // The same bytes under the shape that the product wants: nothing is stored twice.
+      const weight = this.#graph.external('head_values', 'uint8', [rows, blocks, blockSize], values);
+      const weightScales = this.#graph.external('head_scales', 'float32', [rows, blocks], scales);
+      return this.#product(name, [input, weight, weightScales], matrix, 8);
+    };
+    return { embedded, head };
+  }
+
+  #float32(name: string, input: string, matrix: Matrix): string {
+    const data = this.#data.write(float32Chunks(this.#weights, matrix));
+    return this.#transposed(
+      name,
+      input,
+      this.#graph.external(`${name}_weight`, 'float32', [rowsOf(matrix), matrix.columns], data),
+    );
+  }
+
+  #transposed(name: string, input: string, weight: string): string {
+    return this.#graph.contrib('FusedMatMul', [input, weight], [name], { transA: 0, transB: 1, alpha: { float: 1 } });
+  }
+
+  #int8(name: string, input: string, matrix: Matrix): string {
+    const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
+    const { values, scales } = this.#write([...int8Chunks(this.#weights, matrix)]);
+    const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize], values);
+    return this.#product(
+      name,
+      [input, weight, this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales)],
+      matrix,
+      8,
+    );
+  }
+
+  #int4(name: string, input: string, matrix: Matrix): string {
+    const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
+    const chunks = [...int4Chunks(this.#weights, matrix)];
+    const { values, scales } = this.#write(chunks);
+    const zeros = this.#data.write(chunks.map((chunk) => chunk.zeroPoints ?? new Uint8Array()));
+    const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
+    const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
+    const zero = this.#graph.external(`${name}_zeros`, 'uint8', [rows * Math.ceil(blocks / 2)], zeros);
+    return this.#product(name, [input, weight, scale, zero], matrix, 4);
+  }
+
+  /**
+   * Blocks that a GGUF stores as `d * q + m`, without a second quantisation: the product over `d * (q - 8)`, plus the sum
+   * of each block of the input times `m + 8 d`.
+   */
+  #storedInt4(name: string, input: string, matrix: Matrix): string {
+    const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
+    const chunks = [...storedInt4Chunks(this.#weights, matrix)];
+    const { values, scales } = this.#write(chunks);
+    const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
+    const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
+    if (storedAs(this.#weights, matrix, 'Q4_0')) return this.#product(name, [input, weight, scale], matrix, 4);
+    const product = this.#product(`${name}_centred`, [input, weight, scale], matrix, 4);
+    const minimums = this.#graph.external(
+      `${name}_minimums`,
+      'float32',
+      [rows, blocks],
+      this.#data.write(chunks.map((chunk) => chunk.minimums)),
+    );
+    const offset = this.#transposed(`${name}_offset`, this.#sumsOfBlocks(input, matrix.columns), minimums);
+    return this.#graph.node('Add', [product, offset], [name]);
+  }
+
+  #sumsOfBlocks(input: string, columns: number): string {
+    const known = this.#blockSums.get(input);
+    if (known !== undefined) return known;
+    const shape = this.#graph.int64s(`${input}_block_shape`, [0, -1, columns / blockSize, blockSize]);
+    const axes = this.#graph.int64s(`${input}_block_axis`, [-1]);
+    const split = this.#graph.node('Reshape', [input, shape], [`${input}_blocks`]);
+    const sums = this.#graph.node('ReduceSum', [split, axes], [`${input}_block_sums`], { keepdims: 0 });
+    this.#blockSums.set(input, sums);
+    return sums;
+  }
+
+  #product(name: string, inputs: string[], matrix: Matrix, bits: 4 | 8): string {
+    return this.#graph.contrib('MatMulNBits', inputs, [name], {
+      K: matrix.columns,
+      N: rowsOf(matrix),
+      bits,
+      block_size: blockSize,
+      accuracy_level: accuracyLevel,
+    });
+  }
+
+  #write(chunks: readonly QuantizedRows[]): {
+    values: ReturnType<DataFile['write']>;
+    scales: ReturnType<DataFile['write']>;
+  } {
+    return {
+      values: this.#data.write(chunks.map((chunk) => chunk.values)),
+      scales: this.#data.write(chunks.map((chunk) => chunk.scales)),
+    };
+  }
+}

@@ -1,0 +1,29 @@
+import path from 'node:path';
+import { OrtEncoder } from '../backend/ort/encoder.ts';
+import { OrtGenerator } from '../backend/ort/generator.ts';
+import type { Encoder, Generator, LoadOptions } from '../backend/backend.ts';
+import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { decoderNames } from './decoder-graph.ts';
+import { encoderNames } from './encoder-graph.ts';
+import { builtGraph, graphFileName } from './graph-cache.ts';
+import type { OpenModel } from './read.ts';
+
+/**
+ * Files in, a model in memory out: builds the graph unless the cache has it, and opens it.
+ * Throws `invalid_model` or `unsupported_model` for files that cannot be served, `engine_failed` without memory or disk.
+ */
+export async function loadModel(
+  model: OpenModel,
+  options: LoadOptions & { quantization: Quantization; cacheDir: string },
+): Promise<Generator | Encoder> {
+  const folder = builtGraph(model, { ...options, contextLength: options.slotTokens });
+  const graphFile = path.join(folder, graphFileName);
+  options.onProgress?.('loading the weights', 0, 1);
+  const { description } = model;
+  const loaded =
+    description.kind === 'decoder'
+      ? await OrtGenerator.open(graphFile, description, decoderNames, options)
+      : await OrtEncoder.open(graphFile, description, encoderNames, options.threads);
+  options.onProgress?.('loading the weights', 1, 1);
+  return loaded;
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { FleetError } from '@qwenfleet/core/errors';
+import type { Family, ModelDescription } from './family/family.ts';
+import { families } from './family/registry.ts';
+import type { ModelPackage } from './package.ts';
+import { ModelSettings, ggufSettings } from './settings.ts';
+import { openGguf } from './weights/gguf.ts';
+import { openSafetensors, shardsOf } from './weights/safetensors.ts';
+import { Weights } from './weights/weights.ts';
+
+/** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
+const builderVersion = 1;
+const companionFiles = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
+const jsonBytesMax = 64 * 1024 * 1024;
+/** Bytes of a weights file that go into its content hash, at the front and at the back. */
+const hashedBytes = 1024 * 1024;
+
+/** A package whose family and weights are known too: what the graph builder needs. */
+export type OpenModel = ModelPackage & { description: ModelDescription; openWeights: () => Weights };
+
+/**
+ * Reads what a model's files say of it: a .gguf file, a folder with config.json and safetensors, or a folder that holds
+ * one .gguf. No weight is read. Throws `invalid_model` for damaged files, `unsupported_model` for unknown ones.
+ */
+export function readModel(location: string): OpenModel {
+  if (!existsSync(location)) throw new FleetError('source_not_found', 'The model file or folder does not exist.');
+  if (!statSync(location).isDirectory()) return readGguf(location);
+  if (existsSync(path.join(location, 'config.json'))) return readFolder(location);
+  const ggufs = readdirSync(location).filter((name) => name.endsWith('.gguf'));
+  if (ggufs.length === 1 && ggufs[0]) return readGguf(path.join(location, ggufs[0]));
+  throw new FleetError(
+    'invalid_model',
+    `The model's folder has no config.json and ${ggufs.length} .gguf files; it needs config.json with safetensors, or exactly one .gguf.`,
+  );
+}
+
+function readGguf(file: string): OpenModel {
+  const { metadata, weights } = openGguf(file);
+  const architecture = String(metadata.get('general.architecture'));
+  const tied = !weights.has('output.weight');
+  weights.close();
+  const family = families.find((each) => each.gguf === architecture) ?? unknown(architecture);
+  const settings = ggufSettings(metadata, architecture);
+  const description = withTiedHead(family.describe(settings), tied);
+  return {
+    ...common(family, description),
+    name: String(metadata.get('general.name') ?? path.basename(file, '.gguf')),
+    format: 'gguf',
+    metadata,
+    companions: new Map(),
+    contentHash: contentHash([file], description),
+    openWeights: () => {
+      const { weights: opened } = openGguf(file);
+      return renamed(opened);
+    },
+  };
+}
+
+function readFolder(folder: string): OpenModel {
+  const config = readJson(path.join(folder, 'config.json'));
+  const architecture = String((config['architectures'] as unknown[] | undefined)?.[0] ?? config['model_type']);
+  const family = families.find((each) => each.architectures.includes(architecture)) ?? unknown(architecture);
+  const values = new Map(Object.entries(config));
+  if (existsSync(path.join(folder, 'modules.json'))) {
+    const normalizes = readFileSync(path.join(folder, 'modules.json'), 'utf8').includes('.Normalize');
+    values.set('normalize_embeddings', normalizes);
+  }
+  const described = family.describe(new ModelSettings('safetensors', values));
+  const weights = openSafetensors(folder);
+  weights.close();
+  const description = withTiedHead(described, !weights.has('lm_head.weight'));
+  const companions = companionFiles
+    .map((name) => [name, path.join(folder, name)] as const)
+    .filter(([, file]) => existsSync(file));
+  return {
+    ...common(family, description),
+    name: path.basename(String(config['_name_or_path'] ?? folder)) || path.basename(folder),
+    format: 'safetensors',
+    metadata: new Map(),
+    companions: new Map(companions),
+    contentHash: contentHash(
+      shardsOf(folder).map((shard) => path.join(folder, shard)),
+      description,
+    ),
+    openWeights: () => openSafetensors(folder),
+  };
+}
+
+function common(
+  family: Family,
+  description: ModelDescription,
+): Pick<OpenModel, 'family' | 'task' | 'vocabularySize' | 'contextLength' | 'description'> {
+  return {
+    family: family.name,
+    task: description.kind === 'encoder' ? 'embed' : 'generate',
+    vocabularySize: description.vocabularySize,
+    contextLength: description.contextLength,
+    description,
+  };
+}
+
+/** Files say by what they hold whether the head is tied; a setting that contradicts them is of no use. */
+const withTiedHead = (description: ModelDescription, tied: boolean): ModelDescription =>
+  description.kind === 'decoder' ? { ...description, tiedHead: tied } : description;
+
+function unknown(architecture: string): never {
+  const known = families.flatMap((family) => family.architectures).join(', ');
+  throw new FleetError(
+    'unsupported_model',
+    `The architecture ${JSON.stringify(architecture)} is not supported; these are: ${known}.`,
+    { param: 'architectures' },
+  );
+}
+
+function readJson(file: string): Record<string, unknown> {
+  const name = path.basename(file);
+  if (statSync(file).size > jsonBytesMax)
+    throw new FleetError('invalid_model', `${name} is larger than ${jsonBytesMax} bytes.`);
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
+  }
+  throw new FleetError('invalid_model', `${name} is not a JSON object. Pull the model again.`);
+}
+
+/** Size, front and back of each file: enough to tell checkpoints apart without reading gigabytes at every start. */
+function contentHash(files: readonly string[], description: ModelDescription): string {
+  const hash = createHash('sha256').update(JSON.stringify({ builderVersion, description }));
+  for (const file of files) {
+    const { size } = statSync(file);
+    hash.update(`${size};`).update(slice(file, 0, Math.min(size, hashedBytes)));
+    hash.update(slice(file, Math.max(0, size - hashedBytes), Math.min(size, hashedBytes)));
+  }
+  return hash.digest('hex');
+}
+
+function slice(file: string, offset: number, bytes: number): Uint8Array {
+  const handle = openSync(file, 'r');
+  const into = new Uint8Array(bytes);
+  readSync(handle, into, 0, bytes, offset);
+  closeSync(handle);
+  return into;
+}
+
+/** llama.cpp's tensor names (gguf-py, tensor_mapping.py) under Hugging Face's, which the builders use. */
+const ggufTensors: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/^token_embd\.weight$/, 'model.embed_tokens.weight'],
+  [/^output_norm\.weight$/, 'model.norm.weight'],
+  [/^output\.weight$/, 'lm_head.weight'],
+  [/^blk\.(\d+)\.attn_norm\./, 'model.layers.$1.input_layernorm.'],
+  [/^blk\.(\d+)\.ffn_norm\./, 'model.layers.$1.post_attention_layernorm.'],
+  [/^blk\.(\d+)\.attn_output\./, 'model.layers.$1.self_attn.o_proj.'],
+  [/^blk\.(\d+)\.attn_([qkv])\./, 'model.layers.$1.self_attn.$2_proj.'],
+  [/^blk\.(\d+)\.attn_([qk])_norm\./, 'model.layers.$1.self_attn.$2_norm.'],
+  [/^blk\.(\d+)\.ffn_(gate|up|down)\./, 'model.layers.$1.mlp.$2_proj.'],
+];
+
+function renamed(weights: Weights): Weights {
+  const tensors = [...weights.tensors.values()].map((tensor) => {
+    const [pattern, name] = ggufTensors.find(([each]) => each.test(tensor.name)) ?? [];
+    return pattern && name ? { ...tensor, name: tensor.name.replace(pattern, name) } : tensor;
+  });
+  return weights.with(tensors);
+}
