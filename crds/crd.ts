@@ -1,0 +1,51 @@
+import { group, version, type Kind } from './kinds.ts';
+import { openApiOf, withRules, type Schema } from './openapi.ts';
+
+/** The schema of a whole object of a kind, rules included. */
+export function objectSchema(kind: Kind): Schema {
+  const schema: Schema = {
+    type: 'object',
+    description: kind.description,
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string', description: 'Group and version of the API.' },
+      kind: { type: 'string', description: 'The kind of object.' },
+      metadata: { type: 'object' },
+      spec: openApiOf(kind.spec),
+      status: openApiOf(kind.status),
+    },
+  };
+  return withRules(schema, kind.rules);
+}
+
+/** The CustomResourceDefinition of a kind, ready for `kubectl apply`. */
+export function customResourceDefinition(kind: Kind): Record<string, unknown> {
+  const scale = kind.scale ? { scale: kind.scale } : {};
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${kind.plural}.${group}` },
+    spec: {
+      group,
+      scope: kind.scope,
+      names: {
+        kind: kind.kind,
+        listKind: `${kind.kind}List`,
+        plural: kind.plural,
+        singular: kind.kind.toLowerCase(),
+        shortNames: [kind.shortName],
+        categories: ['qwen'],
+      },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {}, ...scale },
+          additionalPrinterColumns: kind.columns,
+          schema: { openAPIV3Schema: objectSchema(kind) },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * A check that goes beyond one field. The API server evaluates `cel`, our own parser calls `holds`; the tests run both
+ * examples of each rule through the parser, so that a laptop refuses what a cluster refuses.
+ */
+export type Rule = {
+  id: string;
+  /** Where `self` is: `spec.scaling`, `spec.scaling.schedules[]`, or empty for the whole object. */
+  path: string;
+  cel: string;
+  /** What to write instead. */
+  message: string;
+  /** The field at fault below `path`, as the API server wants it: `.minReplicas`. */
+  fieldPath?: string;
+  /** Compares with the object before; never evaluated at creation. */
+  transition?: true;
+  holds(self: unknown, before?: unknown): boolean;
+};
+
+/** Types `self` inside a rule: the schema has accepted it before any rule runs. */
+export const rule = <Self>(
+  definition: Omit<Rule, 'holds'> & { holds: (self: Self, before: Self) => boolean },
+): Rule => ({
+  ...definition,
+  holds: (self, before) => definition.holds(self as Self, before as Self),
+});
