@@ -8,7 +8,7 @@ import type { ModelPackage } from './package.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
 import { openSafetensors, shardsOf } from './weights/safetensors.ts';
-import { Weights } from './weights/weights.ts';
+import type { Weights } from './weights/weights.ts';
 
 /** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
 const builderVersion = 1;
@@ -46,7 +46,7 @@ function readGguf(file: string): OpenModel {
   const description = withTiedHead(family.describe(settings), tied);
   return {
     ...common(family, description),
-    name: String(metadata.get('general.name') ?? path.basename(file, '.gguf')),
+    name: textOr(metadata.get('general.name'), path.basename(file, '.gguf')),
     format: 'gguf',
     metadata,
     companions: new Map(),
@@ -76,7 +76,7 @@ function readFolder(folder: string): OpenModel {
     .filter(([, file]) => existsSync(file));
   return {
     ...common(family, description),
-    name: path.basename(String(config['_name_or_path'] ?? folder)) || path.basename(folder),
+    name: path.basename(textOr(config['_name_or_path'], folder)) || path.basename(folder),
     format: 'safetensors',
     metadata: new Map(),
     companions: new Map(companions),
@@ -104,6 +104,9 @@ function common(
 /** Files say by what they hold whether the head is tied; a setting that contradicts them is of no use. */
 const withTiedHead = (description: ModelDescription, tied: boolean): ModelDescription =>
   description.kind === 'decoder' ? { ...description, tiedHead: tied } : description;
+
+const textOr = (value: unknown, fallback: string): string =>
+  typeof value === 'string' && value !== '' ? value : fallback;
 
 function unknown(architecture: string): never {
   const known = families.flatMap((family) => family.architectures).join(', ');

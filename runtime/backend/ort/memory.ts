@@ -53,7 +53,7 @@ export class MemoryBlock {
     }
     this.#block = block;
     native().advise?.(block, this.bytes, adviseHugePages);
-    this.address = BigInt(koffi.address(block));
+    this.address = koffi.address(block);
     this.buffer = koffi.view(block, this.bytes);
   }
 

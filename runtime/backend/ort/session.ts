@@ -44,7 +44,7 @@ export function nameArray(names: readonly string[]): NameArray {
     koffi.encode(text, koffi.array('char', bytes, 'String'), name);
     return text;
   });
-  return { array: BigUint64Array.from(strings, (text) => BigInt(koffi.address(text))), strings };
+  return { array: BigUint64Array.from(strings, (text) => koffi.address(text)), strings };
 }
 
 /** A tensor over memory that we own. */
@@ -66,7 +66,7 @@ export class Tensor {
         out,
       ),
     );
-    this.address = BigInt(koffi.address(this.#value));
+    this.address = koffi.address(this.#value);
   }
 
   release(): void {
@@ -145,7 +145,7 @@ function called(native: OrtApi['Run'], ...args: unknown[]): Promise<void> {
         check(status);
         resolve();
       } catch (refused) {
-        reject(refused as Error);
+        reject(refused);
       }
     });
   });

@@ -1,0 +1,234 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ManualClock, systemClock } from '@qwenfleet/core/clock';
+import { FleetError } from '@qwenfleet/core/errors';
+import { FakeGenerator, type FakeOptions } from '../backend/fake/generator.ts';
+import { Engine } from './engine.ts';
+import type { GenerationEnd, GenerationRequest } from './generation.ts';
+
+const plain = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repetitionPenalty: 1,
+  logitBias: new Map<number, number>(),
+  seed: 7,
+};
+
+function engineOf(options: Partial<FakeOptions> & { queueMax?: number; prefillChunkTokens?: number } = {}): {
+  engine: Engine;
+  generator: FakeGenerator;
+} {
+  const clock = options.clock ?? systemClock;
+  const generator = new FakeGenerator({ slots: 4, slotTokens: 64, vocabularySize: 97, clock, ...options });
+  return {
+    generator,
+    engine: new Engine({
+      generator,
+      clock,
+      queueMax: options.queueMax ?? 64,
+      prefillChunkTokens: options.prefillChunkTokens ?? 8,
+    }),
+  };
+}
+
+const request = (prompt: number[], changes: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  id: 'r',
+  promptTokens: prompt,
+  sampling: plain,
+  maxTokens: 10,
+  stopTokens: new Set(),
+  signal: new AbortController().signal,
+  ...changes,
+});
+
+async function collect(engine: Engine, asked: GenerationRequest): Promise<{ tokens: number[]; end: GenerationEnd }> {
+  const stream = engine.generate(asked);
+  const tokens: number[] = [];
+  for (;;) {
+    const next = await stream.next();
+    if (next.done) return { tokens, end: next.value };
+    tokens.push(next.value.token);
+  }
+}
+
+const prompts = Array.from({ length: 8 }, (_, index) =>
+  Array.from({ length: 3 + index * 5 }, (__, at) => (index * 31 + at * 7) % 97),
+);
+
+describe('an engine', () => {
+  it('gives eight streams at once the same tokens as each alone', async () => {
+    for (const temperature of [0, 0.8]) {
+      const sampling = { ...plain, temperature };
+      const { engine } = engineOf();
+      const alone = [];
+      for (const prompt of prompts) alone.push(await collect(engine, request(prompt, { sampling })));
+      const together = await Promise.all(prompts.map((prompt) => collect(engine, request(prompt, { sampling }))));
+      expect(together.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens));
+      expect(together.every(({ tokens }) => tokens.length === 10)).toBe(true);
+    }
+  });
+
+  it('says how an answer ended, and what it took', async () => {
+    const { engine } = engineOf();
+    const first = await collect(engine, request([1, 2, 3]));
+    expect(first.end).toMatchObject({ reason: 'length', promptTokens: 3, completionTokens: 10 });
+    const stop = first.tokens[4] ?? 0;
+    const stopped = await collect(engine, request([1, 2, 3], { stopTokens: new Set([stop]) }));
+    expect(stopped.end.reason).toBe('stop');
+    expect(stopped.tokens).toEqual(first.tokens.slice(0, first.tokens.indexOf(stop)));
+  });
+
+  it('reports log-probabilities that add up, likeliest first', async () => {
+    const { engine } = engineOf();
+    for await (const { token, logprob, top } of engine.generate(request([5], { topLogprobs: 97 }))) {
+      const sum = (top ?? []).reduce((total, each) => total + Math.exp(each.logprob), 0);
+      expect(sum).toBeCloseTo(1, 4);
+      expect(top?.[0]).toEqual({ token, logprob });
+    }
+    expect.hasAssertions();
+  });
+
+  it('frees the slot of a reader that leaves within one step', async () => {
+    const { engine, generator } = engineOf({ slots: 1 });
+    const stream = engine.generate(request([1, 2], { maxTokens: 50 }));
+    await stream.next();
+    const before = generator.steps;
+    await stream.return({} as GenerationEnd);
+    await settled(engine);
+    expect(generator.steps - before).toBeLessThanOrEqual(2);
+    expect((await collect(engine, request([9]))).tokens).toHaveLength(10);
+  });
+
+  it.each(['queue', 'prefill', 'decode', "another's prefill"])('survives a cancellation during: %s', async (where) => {
+    const { engine, generator } = engineOf({
+      slots: where === 'queue' ? 1 : 3,
+      clock: systemClock,
+      stepMs: () => 2,
+      prefillChunkTokens: 2,
+    });
+    const controller = new AbortController();
+    const other = collect(
+      engine,
+      request(where === "another's prefill" ? (prompts[7] ?? []) : [4, 4], { maxTokens: 12 }),
+    );
+    const cancelled = collect(
+      engine,
+      request(where === 'prefill' ? (prompts[6] ?? []) : [1, 2], { signal: controller.signal, maxTokens: 40 }),
+    );
+    const outcome = expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
+    await systemClock.sleep(where === 'decode' ? 15 : 5);
+    controller.abort();
+    await outcome;
+    expect((await other).tokens.length).toBe(12);
+    await settled(engine);
+    const alone = await collect(
+      engineOf().engine,
+      request(where === "another's prefill" ? (prompts[7] ?? []) : [4, 4], { maxTokens: 12 }),
+    );
+    expect((await other).tokens).toEqual(alone.tokens);
+    expect(generator.steps).toBeGreaterThan(0);
+  });
+
+  it('takes no step for a request that was cancelled before it came', async () => {
+    const { engine, generator } = engineOf();
+    await expect(collect(engine, request([1], { signal: AbortSignal.abort() }))).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    expect(generator.steps).toBe(0);
+    expect(engine.stats()).toMatchObject({ running: 0, queued: 0, kvTokens: 0 });
+  });
+
+  it('loses only the sequences of a step that fails', async () => {
+    const { engine } = engineOf({ failsAt: (step) => step === 0 });
+    const failing = expect(collect(engine, request([1, 2]))).rejects.toMatchObject({ code: 'engine_failed' });
+    const fine = collect(engine, request([3, 4]));
+    await failing;
+    expect((await fine).tokens).toHaveLength(10);
+  });
+
+  it('refuses what does not fit, and more than may wait, with an estimate', async () => {
+    const { engine } = engineOf({ slots: 1, queueMax: 1, stepMs: () => 1 });
+    await expect(collect(engine, request(Array.from({ length: 64 }, () => 1)))).rejects.toMatchObject({
+      code: 'context_length_exceeded',
+      param: 'messages',
+    });
+    const running = [collect(engine, request([1])), collect(engine, request([2]))];
+    const refused = collect(engine, request([3])).catch((error: unknown) => error);
+    const error = await refused;
+    expect(error).toBeInstanceOf(FleetError);
+    expect(error).toMatchObject({ code: 'queue_full', status: 429 });
+    expect((error as FleetError).retryAfterMs).toBeGreaterThan(0);
+    expect(await Promise.all(running)).toHaveLength(2);
+  });
+
+  it('drains: finishes what runs, takes nothing new', async () => {
+    const { engine } = engineOf({ stepMs: () => 1 });
+    const running = collect(engine, request([1]));
+    await systemClock.sleep(3);
+    const drained = engine.drain(5_000);
+    await expect(collect(engine, request([2]))).rejects.toMatchObject({ code: 'shutting_down' });
+    expect((await running).tokens).toHaveLength(10);
+    await drained;
+  });
+
+  it('cuts what is not done when the grace is over', async () => {
+    const { engine } = engineOf({ stepMs: () => 5 });
+    const running = expect(collect(engine, request([1], { maxTokens: 60 }))).rejects.toMatchObject({
+      code: 'shutting_down',
+    });
+    await systemClock.sleep(20);
+    await engine.drain(10);
+    await running;
+  });
+
+  it('shows a step that hangs as an old heartbeat, and none when it rests', async () => {
+    const clock = new ManualClock();
+    const { engine } = engineOf({ clock, stepMs: () => 1_000_000 });
+    expect(engine.stats().heartbeatAgeMs).toBe(0);
+    const stream = engine.generate(request([1]));
+    void stream.next().catch(() => undefined);
+    await clock.advance(30_000);
+    expect(engine.stats().heartbeatAgeMs).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('ends every request once, and comes to rest, whatever happens to them', async () => {
+    const asked = fc.record({
+      prompt: fc.array(fc.nat({ max: 96 }), { minLength: 1, maxLength: 70 }),
+      max: fc.integer({ min: 1, max: 30 }),
+      leaveAfter: fc.option(fc.nat({ max: 12 })),
+      seed: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { maxLength: 20 }), fc.integer({ min: 1, max: 5 }), async (requests, slots) => {
+        const { engine } = engineOf({ slots, queueMax: 100 });
+        const outcomes = await Promise.allSettled(
+          requests.map(async ({ prompt, max, leaveAfter, seed }) => {
+            let taken = 0;
+            for await (const token of engine.generate(
+              request(prompt, { maxTokens: max, sampling: { ...plain, temperature: 1, seed } }),
+            )) {
+              expect(token.token).toBeLessThan(97);
+              taken += 1;
+              if (taken === leaveAfter) return;
+            }
+          }),
+        );
+        await settled(engine);
+        expect(engine.stats()).toMatchObject({ running: 0, queued: 0, kvTokens: 0 });
+        outcomes.forEach((outcome, index) => {
+          const tooLong = (requests[index]?.prompt.length ?? 0) >= 64;
+          expect(outcome.status).toBe(tooLong ? 'rejected' : 'fulfilled');
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+async function settled(engine: Engine): Promise<void> {
+  for (let turn = 0; turn < 200 && engine.stats().running > 0; turn += 1) await systemClock.sleep(2);
+}

@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FleetError } from '@qwenfleet/core/errors';
+import { Scheduler, type SchedulerLimits, type SlotMove } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
+
+const limits: SchedulerLimits = { slots: 4, slotTokens: 64, prefillChunkTokens: 8, queueMax: 16 };
+
+function sequenceOf(promptTokens: number, maxTokens = 8): Sequence {
+  const prompt = Array.from({ length: promptTokens }, (_, index) => index);
+  return {
+    request: {
+      id: 'test',
+      promptTokens: prompt,
+      maxTokens,
+      sampling: {
+        temperature: 0,
+        topK: 0,
+        topP: 1,
+        minP: 0,
+        presencePenalty: 0,
+        frequencyPenalty: 0,
+        repetitionPenalty: 1,
+        logitBias: new Map(),
+        seed: 1,
+      },
+      stopTokens: new Set(),
+      signal: new AbortController().signal,
+    },
+    phase: 'waiting',
+    slot: -1,
+    tokens: [...prompt],
+    cached: 0,
+    reused: 0,
+    maxTokens: 0,
+    arrivedMs: 0,
+    startedMs: 0,
+    firstTokenMs: 0,
+  };
+}
+
+const nothing = (): void => undefined;
+
+/** Runs one step as an engine would: a token for each row with logits, the finished removed. Returns what was moved. */
+function turn(
+  scheduler: Scheduler,
+): { kind: string; finished: Sequence[]; moves: SlotMove[]; width: number } | undefined {
+  scheduler.admit(nothing);
+  const scheduled = scheduler.next();
+  if (!scheduled) return undefined;
+  scheduler.computed(scheduled);
+  const moves: SlotMove[] = [];
+  const finished: Sequence[] = [];
+  if (scheduled.step.wantLogits) {
+    for (const sequence of scheduled.sequences) {
+      sequence.tokens.push(7);
+      if (sequence.tokens.length - sequence.request.promptTokens.length < sequence.maxTokens) continue;
+      finished.push(sequence);
+      moves.push(...scheduler.remove(sequence));
+    }
+  }
+  return { kind: scheduled.kind, finished, moves, width: scheduled.step.rows[0]?.tokens.length ?? 0 };
+}
+
+describe('a scheduler', () => {
+  it('computes a long prompt in chunks, and asks for logits with the last only', () => {
+    const scheduler = new Scheduler(limits);
+    scheduler.add(sequenceOf(20));
+    scheduler.admit(nothing);
+    const seen = [];
+    for (let index = 0; index < 4; index += 1) {
+      const scheduled = scheduler.next();
+      if (!scheduled) break;
+      seen.push([
+        scheduled.kind,
+        scheduled.step.rows[0]?.tokens.length,
+        scheduled.step.rows[0]?.past,
+        scheduled.step.wantLogits,
+      ]);
+      scheduler.computed(scheduled);
+      if (scheduled.step.wantLogits) scheduled.sequences[0]?.tokens.push(1);
+    }
+    expect(seen).toEqual([
+      ['prefill', 8, 0, false],
+      ['prefill', 8, 8, false],
+      ['prefill', 4, 16, true],
+      ['decode', 1, 20, true],
+    ]);
+  });
+
+  it('never lets running streams wait for more than one chunk of somebody else', () => {
+    const scheduler = new Scheduler(limits);
+    scheduler.add(sequenceOf(2, 40));
+    turn(scheduler);
+    scheduler.add(sequenceOf(50));
+    scheduler.add(sequenceOf(50));
+    const kinds = Array.from({ length: 20 }, () => turn(scheduler)?.kind);
+    for (let index = 1; index < kinds.length; index += 1) {
+      expect(kinds[index] === 'prefill' && kinds[index - 1] === 'prefill').toBe(false);
+    }
+  });
+
+  it('refuses a prompt that leaves no room, naming both numbers', () => {
+    const scheduler = new Scheduler(limits);
+    expect(() => scheduler.add(sequenceOf(64))).toThrow(/64 tokens.*holds 64/);
+    expect(() => scheduler.add(sequenceOf(63))).not.toThrow();
+  });
+
+  it('refuses one more than may wait', () => {
+    const scheduler = new Scheduler({ ...limits, slots: 1, queueMax: 2 });
+    for (let index = 0; index < 3; index += 1) scheduler.add(sequenceOf(2));
+    expect(() => scheduler.add(sequenceOf(2))).toThrow(FleetError);
+    scheduler.admit(nothing);
+    expect(() => scheduler.add(sequenceOf(2))).toThrow(/2 requests wait/);
+  });
+
+  it('cuts an answer to what fits the context', () => {
+    const scheduler = new Scheduler(limits);
+    const sequence = sequenceOf(60, 1_000);
+    scheduler.add(sequence);
+    expect(sequence.maxTokens).toBe(4);
+  });
+
+  it('serves in the order of arrival', () => {
+    const scheduler = new Scheduler({ ...limits, slots: 1 });
+    const sequences = [sequenceOf(3, 2), sequenceOf(3, 2), sequenceOf(3, 2)];
+    for (const sequence of sequences) scheduler.add(sequence);
+    const order: Sequence[] = [];
+    for (let step = turn(scheduler); step; step = turn(scheduler)) order.push(...step.finished);
+    expect(order).toEqual(sequences);
+  });
+
+  it('keeps its promises under any mix of arrivals, lengths and departures', () => {
+    const arrival = fc.record({ prompt: fc.integer({ min: 1, max: 63 }), max: fc.integer({ min: 1, max: 20 }) });
+    const action = fc.oneof(arrival, fc.constant('turn' as const), fc.record({ leave: fc.nat({ max: 30 }) }));
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 120 }), fc.integer({ min: 1, max: 6 }), (actions, slots) => {
+        const scheduler = new Scheduler({ ...limits, slots });
+        const ended = new Map<Sequence, number>();
+        const all: Sequence[] = [];
+        const end = (sequence: Sequence): Map<Sequence, number> => ended.set(sequence, (ended.get(sequence) ?? 0) + 1);
+        const step = (): boolean => {
+          const done = turn(scheduler);
+          for (const sequence of done?.finished ?? []) end(sequence);
+          expectSound(scheduler, slots);
+          return done !== undefined;
+        };
+        for (const each of actions) {
+          if (each === 'turn') step();
+          else if ('leave' in each) {
+            const leaving = all.filter((sequence) => !ended.has(sequence))[each.leave];
+            if (!leaving) continue;
+            scheduler.remove(leaving);
+            end(leaving);
+            expectSound(scheduler, slots);
+          } else if (scheduler.waiting.length < limits.queueMax) {
+            const sequence = sequenceOf(each.prompt, each.max);
+            all.push(sequence);
+            scheduler.add(sequence);
+          }
+        }
+        let steps = 0;
+        while (step()) expect((steps += 1)).toBeLessThan(10_000);
+        expect([...ended.values()].every((times) => times === 1)).toBe(true);
+        expect(ended.size).toBe(all.length);
+        expect(scheduler.running).toEqual([]);
+        expect(scheduler.waiting).toEqual([]);
+      }),
+    );
+  });
+});
+
+function expectSound(scheduler: Scheduler, slots: number): void {
+  expect(scheduler.running.length).toBeLessThanOrEqual(slots);
+  scheduler.running.forEach((sequence, index) => expect(sequence.slot).toBe(index));
+  const firstPrefill = scheduler.running.findIndex((sequence) => sequence.phase === 'prefilling');
+  const lastDecode = scheduler.running.findLastIndex((sequence) => sequence.phase === 'decoding');
+  if (firstPrefill !== -1) expect(lastDecode).toBeLessThan(firstPrefill);
+  for (const sequence of scheduler.running) expect(sequence.cached).toBeLessThanOrEqual(limits.slotTokens);
+}

@@ -1,0 +1,140 @@
+import { FleetError } from '@qwenfleet/core/errors';
+import type { Step } from '../backend/backend.ts';
+import type { Sequence } from './sequence.ts';
+
+export type SchedulerLimits = {
+  slots: number;
+  slotTokens: number;
+  /** Prompt tokens computed between two decode steps. */
+  prefillChunkTokens: number;
+  /** Sequences that may wait for a slot. */
+  queueMax: number;
+};
+
+/** What to run next; the sequences are in the order of the step's rows. */
+export type ScheduledStep = { kind: 'prefill' | 'decode'; step: Step; sequences: readonly Sequence[] };
+
+/** A cache slot that has to be copied before the next step. */
+export type SlotMove = { from: number; to: number; tokens: number };
+
+/**
+ * Decides what the model computes next. Pure: no clock, no I/O, only the order of calls.
+ *
+ * Sequences in use of a slot are adjacent, `running[i]` in slot i, and those that decode come before those that still
+ * prefill; so one decode step is one range of slots. A prompt is computed in chunks, and a chunk alternates with a decode
+ * step: running streams never wait for more than one chunk.
+ */
+export class Scheduler {
+  readonly waiting: Sequence[] = [];
+  readonly running: Sequence[] = [];
+  readonly #limits: SchedulerLimits;
+  #prefillTurn = true;
+
+  constructor(limits: SchedulerLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Takes a new sequence. Throws `context_length_exceeded` when its prompt leaves no room for a token, `queue_full` when
+   * too many wait already.
+   */
+  add(sequence: Sequence): void {
+    const { slotTokens, queueMax, slots } = this.#limits;
+    const prompt = sequence.request.promptTokens.length;
+    if (prompt >= slotTokens) {
+      throw new FleetError(
+        'context_length_exceeded',
+        `The prompt has ${prompt} tokens, and this model's context holds ${slotTokens} with the answer. Shorten the prompt, or ask a pool with a longer context.`,
+        { param: 'messages' },
+      );
+    }
+    if (this.waiting.length >= queueMax + Math.max(0, slots - this.running.length)) {
+      throw new FleetError(
+        'queue_full',
+        `${this.waiting.length} requests wait already, and that is the limit. Try again later.`,
+      );
+    }
+    sequence.maxTokens = Math.min(sequence.request.maxTokens, slotTokens - prompt);
+    this.waiting.push(sequence);
+  }
+
+  /** Gives free slots to those that wait, in the order they came. */
+  admit(onStart: (sequence: Sequence) => void): void {
+    while (this.running.length < this.#limits.slots) {
+      const next = this.waiting.shift();
+      if (!next) return;
+      next.phase = 'prefilling';
+      next.slot = this.running.length;
+      this.running.push(next);
+      onStart(next);
+    }
+  }
+
+  /** The next step, or undefined when nothing runs. */
+  next(): ScheduledStep | undefined {
+    const decoding = this.running.filter((sequence) => sequence.phase === 'decoding');
+    const prefilling = this.running[decoding.length];
+    if (prefilling && (this.#prefillTurn || decoding.length === 0)) {
+      this.#prefillTurn = false;
+      return this.#prefill(prefilling);
+    }
+    this.#prefillTurn = true;
+    return decoding.length === 0 ? undefined : decode(decoding);
+  }
+
+  /** Books what a step has computed; a prompt that is whole goes on to decode. */
+  computed(scheduled: ScheduledStep): void {
+    const [row] = scheduled.step.rows;
+    for (const sequence of scheduled.sequences) sequence.cached += row?.tokens.length ?? 0;
+    const [sequence] = scheduled.sequences;
+    // The first that prefills stands right behind those that decode, so the range stays whole.
+    if (scheduled.kind === 'prefill' && scheduled.step.wantLogits && sequence) sequence.phase = 'decoding';
+  }
+
+  /**
+   * Takes a sequence out, wherever it is. Returns the copies that close the gap, to be made in order before the next
+   * step: the last that decodes takes its place, and the last that prefills the place of that one.
+   */
+  remove(sequence: Sequence): SlotMove[] {
+    const waitingAt = this.waiting.indexOf(sequence);
+    if (waitingAt !== -1) this.waiting.splice(waitingAt, 1);
+    const wasDecoding = sequence.phase === 'decoding';
+    sequence.phase = 'finished';
+    let gap = this.running.indexOf(sequence);
+    if (gap === -1) return [];
+    const moves: SlotMove[] = [];
+    const lastDecoding = this.running.findLastIndex((other) => other.phase === 'decoding');
+    if (wasDecoding && lastDecoding > gap) gap = this.#move(lastDecoding, gap, moves);
+    if (gap < this.running.length - 1) this.#move(this.running.length - 1, gap, moves);
+    this.running.pop();
+    return moves;
+  }
+
+  /** Moves a sequence into the gap and returns the new gap. */
+  #move(from: number, gap: number, moves: SlotMove[]): number {
+    const moved = this.running[from];
+    if (!moved) return gap;
+    if (moved.cached > 0) moves.push({ from, to: gap, tokens: moved.cached });
+    moved.slot = gap;
+    this.running[gap] = moved;
+    return from;
+  }
+
+  get cachedTokens(): number {
+    return this.running.reduce((sum, sequence) => sum + sequence.cached, 0);
+  }
+
+  #prefill(sequence: Sequence): ScheduledStep {
+    const prompt = sequence.request.promptTokens.length;
+    const end = Math.min(prompt, sequence.cached + this.#limits.prefillChunkTokens);
+    const tokens = sequence.tokens.slice(sequence.cached, end);
+    const step = { firstSlot: sequence.slot, rows: [{ tokens, past: sequence.cached }], wantLogits: end === prompt };
+    return { kind: 'prefill', step, sequences: [sequence] };
+  }
+}
+
+/** One token for each sequence that decodes: slots 0 and up. */
+function decode(sequences: readonly Sequence[]): ScheduledStep {
+  const rows = sequences.map((sequence) => ({ tokens: sequence.tokens.slice(sequence.cached), past: sequence.cached }));
+  return { kind: 'decode', step: { firstSlot: 0, rows, wantLogits: true }, sequences };
+}
