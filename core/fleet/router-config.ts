@@ -55,7 +55,7 @@ export const routerConfigSchema = z.strictObject({
   objective: z
     .strictObject({
       /** Lambda: what a whole cost unit must buy in p(correct). */
-      costWeight: z.number().nonnegative().default(0.25),
+      costWeight: z.number().nonnegative().default(0.3),
       /** Mu: p(correct) given up for a second less of waiting. */
       waitWeight: z.number().nonnegative().default(0.002),
     })
