@@ -1,0 +1,146 @@
+import type { QwenDeployment } from '@qwenfleet/crds/kinds';
+import { fails, holds, unknown, type Finding } from '../../conditions.ts';
+import type { Observed, ReplicaView } from './observed.ts';
+import type { Resolved } from './resolve.ts';
+
+type Spec = QwenDeployment['spec'];
+type Input = { spec: Spec; resolved: Resolved; observed: Observed };
+
+/** The nine conditions and their roll-up, in the order in which they are read. */
+export function deploymentConditions(input: Input): Finding[] {
+  const parts = [
+    modelResolved(input),
+    modelCached(input),
+    workloadAvailable(input),
+    progressing(input),
+    rolloutHealthy(),
+    scalingActive(input),
+    routerProgrammed(input),
+    adaptersLoaded(input),
+    sloMet(input),
+  ];
+  return [ready(input, parts), ...parts];
+}
+
+const readyOf = (observed: Observed): number => observed.replicas.filter(({ state }) => state === 'ready').length;
+const isExternal = ({ engine }: Resolved): boolean => engine.type === 'external';
+
+/** What the reasons of a failed start say about which condition. */
+const failureReasons: Record<string, { type: 'ModelResolved' | 'WorkloadAvailable'; reason: string }> = {
+  source_not_found: { type: 'ModelResolved', reason: 'NotFound' },
+  source_forbidden: { type: 'ModelResolved', reason: 'AuthFailed' },
+  source_unavailable: { type: 'ModelResolved', reason: 'SourceUnavailable' },
+  digest_mismatch: { type: 'ModelResolved', reason: 'DigestMismatch' },
+  invalid_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
+  unsupported_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
+  start_timeout: { type: 'WorkloadAvailable', reason: 'StartupTimeout' },
+};
+const crashed = { type: 'WorkloadAvailable', reason: 'EngineCrashed' } as const;
+
+function failureOf(type: string, replicas: readonly ReplicaView[]): Finding | undefined {
+  for (const { failure } of replicas) {
+    if (!failure) continue;
+    const known = failureReasons[failure.code] ?? crashed;
+    if (known.type === type) return fails(type, known.reason, failure.message);
+  }
+  return undefined;
+}
+
+const ready = ({ spec, resolved, observed }: Input, parts: readonly Finding[]): Finding => {
+  const type = 'Ready';
+  if (spec.suspend) return fails(type, 'Suspended', 'spec.suspend is set: no replicas, and no request wakes the pool');
+  const order = ['ModelResolved', 'ModelCached', 'WorkloadAvailable', 'RouterProgrammed'];
+  const failing = parts.find((part) => order.includes(part.type) && part.status === 'False');
+  const canServe = readyOf(observed) > 0 || isExternal(resolved);
+  if (failing && (!canServe || failing.type === 'RouterProgrammed'))
+    return fails(type, failing.reason, failing.message);
+  if (canServe) return holds(type, 'Serving', `${readyOf(observed)} of ${observed.desired} replicas answer`);
+  if (observed.desired === 0) return holds(type, 'ScaledToZero', 'idle; the next request starts a replica');
+  return fails(type, 'Starting', 'no replica answers yet');
+};
+
+function modelResolved({ resolved, observed }: Input): Finding {
+  const type = 'ModelResolved';
+  if (isExternal(resolved)) return holds(type, 'External', 'the external server has its model');
+  if (resolved.blocked?.condition === type) return fails(type, resolved.blocked.reason, resolved.blocked.message);
+  const failure = failureOf(type, observed.replicas);
+  if (failure) return failure;
+  if (readyOf(observed) > 0) return holds(type, 'Resolved', 'a replica has loaded the weights');
+  return unknown(type, 'NotTried', 'no replica has asked for the weights yet');
+}
+
+function modelCached({ resolved, observed }: Input): Finding {
+  const type = 'ModelCached';
+  if (isExternal(resolved)) return holds(type, 'External', 'the external server has its model');
+  const downloading = observed.replicas.find(({ progress }) => progress && /download|pull/i.test(progress.phase));
+  if (downloading?.progress && downloading.progress.done < downloading.progress.total) {
+    const { done, total } = downloading.progress;
+    return fails(type, 'Downloading', `${Math.floor((100 * done) / total)} % of ${Math.ceil(total / 1e6)} MB`);
+  }
+  if (readyOf(observed) > 0) return holds(type, 'Cached', 'the weights are on this machine');
+  return unknown(type, 'NotTried', 'no replica has pulled the weights yet');
+}
+
+function workloadAvailable({ spec, resolved, observed }: Input): Finding {
+  const type = 'WorkloadAvailable';
+  if (isExternal(resolved)) return holds(type, 'External', 'its replicas are somebody else’s');
+  if (resolved.blocked?.condition === type) return fails(type, resolved.blocked.reason, resolved.blocked.message);
+  const wanted = Math.min(observed.desired, Math.max(1, spec.scaling?.minReplicas ?? spec.replicas ?? 1));
+  const available = readyOf(observed);
+  if (available >= wanted) return holds(type, 'MinimumAvailable', `${available} of at least ${wanted} replicas answer`);
+  return failureOf(type, observed.replicas) ?? fails(type, 'Starting', `${available} of ${wanted} replicas answer`);
+}
+
+function progressing({ spec, observed }: Input): Finding {
+  const type = 'Progressing';
+  if (spec.paused) return fails(type, 'Paused', 'spec.paused is set: nothing is created, changed or removed');
+  const moving = observed.replicas.filter(({ state }) => state !== 'ready');
+  if (moving.some(({ failure }) => failure))
+    return fails(type, 'Failing', 'a replica fails to start and is tried again');
+  if (moving.length === 0) return holds(type, 'Complete', 'every replica is as wanted');
+  return holds(type, 'Moving', `${moving.length} replicas are starting or ending`);
+}
+
+const rolloutHealthy = (): Finding =>
+  unknown('RolloutHealthy', 'NotImplemented', 'there are no rollouts yet: a change takes effect at the next start');
+
+function scalingActive({ spec, resolved, observed }: Input): Finding {
+  const type = 'ScalingActive';
+  if (isExternal(resolved)) return fails(type, 'Disabled', 'an external server has replicas of its own');
+  if (!spec.scaling) return fails(type, 'Disabled', `spec.scaling is not set: always ${observed.desired}`);
+  if (spec.suspend || spec.paused) return fails(type, 'Disabled', 'the pool is suspended or paused');
+  if (spec.scaling.owner !== 'Internal') {
+    return fails(type, 'ExternalOwner', `${spec.scaling.owner} writes replicas, and is not here to do it`);
+  }
+  const { metric } = spec.scaling.target;
+  if (metric === 'KVCache' || metric === 'TokensPerSecond') {
+    return fails(type, 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
+  }
+  if (!observed.hasSignal) return fails(type, 'NoSignal', 'the router does not report load: replicas stay as they are');
+  const reason = observed.scaling?.reason ?? '';
+  if (spec.scaling.mode === 'Recommend') {
+    return holds(type, 'Recommending', `would have ${observed.scaling?.recommended}: ${reason}`);
+  }
+  const atMax = observed.desired >= spec.scaling.maxReplicas;
+  return holds(type, atMax ? 'AtMax' : 'Active', `${observed.desired} wanted: ${reason}`);
+}
+
+function routerProgrammed({ observed }: Input): Finding {
+  const type = 'RouterProgrammed';
+  if (observed.router === 'ready') return holds(type, 'Programmed', 'the router knows this pool as it is');
+  if (observed.router === 'not-selected') {
+    return fails(type, 'NotSelected', 'the router’s spec.pools.selector does not take this pool');
+  }
+  return fails(type, 'RouterUnavailable', 'the router is not running; it is being started again');
+}
+
+function adaptersLoaded({ spec }: Input): Finding {
+  const count = spec.adapters?.length ?? 0;
+  if (count === 0) return holds('AdaptersLoaded', 'NoAdapters', 'none are asked for');
+  return fails('AdaptersLoaded', 'NotImplemented', `adapters are not loaded yet; ${count} are left out`);
+}
+
+function sloMet({ spec }: Input): Finding {
+  if (!spec.slo) return unknown('SLOMet', 'NoObjective', 'spec.slo is not set');
+  return unknown('SLOMet', 'NotImplemented', 'objectives are not measured yet');
+}

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { durationMs } from '@qwenfleet/core/duration';
+import { routerConfigSchema, type RouterConfig } from '@qwenfleet/core/fleet/router-config';
+import { selects } from '@qwenfleet/crds/fleet-file/selector';
+import type { HardwareClass, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
+import { secretEntries } from '@qwenfleet/crds/secret';
+import type { Gap } from '../substrate.ts';
+import { gapsOf } from '../substrate.ts';
+import { relativeCosts } from './plan/cost.ts';
+import { poolConfigOf, type PlannedPool } from './plan/pools.ts';
+
+export type RouterPlan = {
+  config: RouterConfig;
+  /** Names of the pools that the selector takes. */
+  selected: ReadonlySet<string>;
+  costSource: 'price' | 'tier';
+  notActedOn: { path: string; reason: string }[];
+};
+
+export type RouterPlanInput = {
+  router: QwenRouter;
+  pools: readonly PlannedPool[];
+  hardwareClasses: readonly HardwareClass[];
+  secrets: readonly Secret[];
+  /** Where it listens; the port of the spec when left out. */
+  listen: { host: string; port?: number | undefined };
+};
+
+/** Fields of a QwenRouter that no router acts on yet. */
+export const routerGaps: readonly Gap<QwenRouter['spec']>[] = [
+  {
+    path: 'spec.objective.largeShare',
+    reason: 'the share is not steered yet; the default costWeight holds',
+    applies: (spec) => spec.objective.largeShare !== undefined,
+  },
+  {
+    path: 'spec.session',
+    reason: 'requests of a session are not held together yet',
+    applies: (spec) => spec.session.affinity !== 'None',
+  },
+  { path: 'spec.scenes', reason: 'scenes are not served yet', applies: (spec) => (spec.scenes ?? []).length > 0 },
+  {
+    path: 'spec.keys[].quota',
+    reason: 'quotas are not counted yet; the keys themselves are checked',
+    applies: (spec) => (spec.keys ?? []).some(({ quota }) => quota !== undefined),
+  },
+];
+
+/** From a QwenRouter and its pools to what the router process is told. */
+export function planRouter({ router, pools, hardwareClasses, secrets, listen }: RouterPlanInput): RouterPlan {
+  const { spec } = router;
+  const taken = pools.filter(({ deployment }) => selects(spec.pools.selector, deployment));
+  const priced = taken.map(({ deployment, resolved }) => ({
+    name: resolved.name,
+    tier: resolved.tier,
+    spec: deployment.spec,
+    hardwareClass: hardwareClasses.find(({ metadata }) => metadata.name === deployment.spec.hardware?.class),
+  }));
+  const { costs, source } = relativeCosts(priced);
+  const { costWeight, waitWeight } = spec.objective;
+  const config = routerConfigSchema.parse({
+    name: router.metadata.name,
+    listen: { host: listen.host, port: listen.port ?? spec.listen.port },
+    pools: taken.map((pool) => poolConfigOf(pool, router, secrets, costs.get(pool.resolved.name) ?? 1)),
+    objective: {
+      ...(costWeight === undefined ? {} : { costWeight: Number(costWeight) }),
+      waitWeight: Number(waitWeight),
+    },
+    keys: clientKeys(router, secrets),
+    timeouts: {
+      connectMs: durationMs(spec.timeouts.connect),
+      firstByteMs: durationMs(spec.timeouts.firstByte),
+      idleMs: durationMs(spec.timeouts.idle),
+      totalMs: durationMs(spec.timeouts.total),
+    },
+    retry: { attemptsMax: spec.retry.maxAttempts },
+    bodyBytesMax: spec.maxBodyBytes,
+    drain: { graceMs: durationMs(spec.drain.gracePeriod) },
+  });
+  return {
+    config,
+    selected: new Set(taken.map(({ resolved }) => resolved.name)),
+    costSource: source,
+    notActedOn: gapsOf(routerGaps, spec),
+  };
+}
+
+/** Each entry of the named Secrets is a client and its key; only the digest of the key goes on. */
+function clientKeys({ spec }: QwenRouter, secrets: readonly Secret[]): RouterConfig['keys'] {
+  return (spec.keys ?? []).flatMap(({ secretRef }) => {
+    const secret = secrets.find(({ metadata }) => metadata.name === secretRef.name);
+    const entries = secret ? [...secretEntries(secret)] : [];
+    return entries
+      .filter(([id]) => secretRef.key === undefined || secretRef.key === id)
+      .map(([id, key]) => ({ id, sha256: createHash('sha256').update(key.trim()).digest('hex') }));
+  });
+}

@@ -1,0 +1,52 @@
+import { durationMs } from '@qwenfleet/core/duration';
+import { poolConfigSchema, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
+import type { QwenDeployment, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
+import { secretValue } from '@qwenfleet/crds/secret';
+import type { Resolved } from '../../qwendeployment/plan/resolve.ts';
+import { fallbackFrom } from './cost.ts';
+
+export type PlannedPool = { deployment: QwenDeployment; resolved: Resolved };
+
+/** One pool as the router sees it. */
+export function poolConfigOf(
+  { deployment: { spec }, resolved }: PlannedPool,
+  router: QwenRouter,
+  secrets: readonly Secret[],
+  costPerToken: number,
+): PoolConfig {
+  const apiKey = secretValue(secrets, spec.engine.secretRef, 'token');
+  const fallbackTier = spec.coldStart.fallbackTier
+    ? tierOf(spec.coldStart.fallbackTier)
+    : fallbackFrom(tiersOf(router), resolved.tier);
+  const names = [resolved.servedName, ...resolved.aliases].filter((name) => name !== resolved.name);
+  const capabilities = new Set(spec.model.capabilities);
+  return poolConfigSchema.parse({
+    name: resolved.name,
+    tier: resolved.tier,
+    models: [...new Set(names)],
+    upstreamModel: spec.engine.upstreamModel ?? resolved.servedName,
+    engine: resolved.engine.type,
+    task: spec.model.task === 'Embed' ? 'embed' : 'generate',
+    description: resolved.description,
+    contextLength: resolved.contextLength,
+    capabilities: {
+      tools: capabilities.has('Tools'),
+      json: capabilities.has('JSON'),
+      vision: capabilities.has('Vision'),
+    },
+    costPerToken,
+    concurrency: resolved.maxConcurrency,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    hold: {
+      queueMax: spec.coldStart.maxQueued,
+      timeoutMs: durationMs(spec.coldStart.holdTimeout),
+      keepAliveMs: Math.max(100, durationMs(spec.coldStart.keepAlive)),
+    },
+    saturation: { queueTimeoutMs: durationMs(spec.saturation.queueTimeout) },
+    ...(fallbackTier === undefined ? {} : { fallbackTier }),
+  });
+}
+
+const tiersOf = (router: QwenRouter): Tier[] =>
+  (router.spec.fallback?.order ?? []).flatMap((name) => tierOf(name) ?? []);
