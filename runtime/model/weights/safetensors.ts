@@ -60,8 +60,14 @@ function readShard(file: number, fileBytes: number, shard: string): TensorEntry[
   const header = Buffer.alloc(Number(length));
   readExactly(file, header, 8);
   const dataStart = 8 + header.length;
-  return entriesOf(header, shard).map(([name, value]) => tensorOf(name, value, { file, fileBytes, dataStart }));
+  return entriesOf(header, shard)
+    .filter(([, value]) => !isIndex(value))
+    .map(([name, value]) => tensorOf(name, value, { file, fileBytes, dataStart }));
 }
+
+/** Old BERT checkpoints keep their position numbers as a tensor of integers: no weight, and nothing reads it. */
+const isIndex = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'dtype' in value && value.dtype === 'I64';
 
 function entriesOf(header: Buffer, shard: string): [string, unknown][] {
   try {

@@ -1,0 +1,29 @@
+export type Merged<T, R> = { index: number } & ({ piece: T } | { end: R });
+
+/** Several generators at once, items in the order in which they come. Leaving early ends them all. */
+export async function* merge<T, R>(
+  generators: readonly AsyncGenerator<T, R, void>[],
+): AsyncGenerator<Merged<T, R>, void, void> {
+  type Next = { index: number; result: IteratorResult<T, R> };
+  const pull = async (index: number): Promise<Next> => {
+    const generator = generators[index];
+    if (!generator) throw new RangeError(`there is no generator ${index}`);
+    return { index, result: await generator.next() };
+  };
+  const pending = new Map(generators.map((_, index) => [index, pull(index)]));
+  try {
+    while (pending.size > 0) {
+      const { index, result } = await Promise.race(pending.values());
+      if (result.done) {
+        pending.delete(index);
+        yield { index, end: result.value };
+      } else {
+        pending.set(index, pull(index));
+        yield { index, piece: result.value };
+      }
+    }
+  } finally {
+    const left = generators.filter((_, index) => pending.has(index));
+    await Promise.allSettled([...pending.values(), ...left.map((generator) => generator.return(undefined as R))]);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Encoder } from './backend/backend.ts';
+import type { GenerationEngine } from './engine/generation.ts';
+import type { ChatTemplate } from './text/chat-template.ts';
+import type { Tokenizer } from './text/tokenizer.ts';
+
+/** Sampling that a model's makers recommend, for requests that do not say. */
+export type SamplingDefaults = {
+  temperature: number;
+  topP: number;
+  topK: number;
+  minP: number;
+  repetitionPenalty: number;
+};
+
+export type ServedGenerator = {
+  task: 'generate';
+  tokenizer: Tokenizer;
+  /** Undefined for models that complete texts and do not chat. */
+  template: ChatTemplate | undefined;
+  engine: GenerationEngine;
+  sampling: SamplingDefaults;
+  contextLength: number;
+};
+
+export type ServedEncoder = {
+  task: 'embed';
+  tokenizer: Tokenizer;
+  encoder: Encoder;
+  contextLength: number;
+};
+
+/** A model in memory with all that is needed to answer over HTTP. */
+export type ServedModel = ServedGenerator | ServedEncoder;
+
+/** Where a model's makers recommend nothing: mild enough for small models, which lose the thread at 1. */
+const fallback: SamplingDefaults = { temperature: 0.7, topP: 0.95, topK: 0, minP: 0, repetitionPenalty: 1 };
+
+/** From generation_config.json. `do_sample: false` means greedy. */
+export function samplingDefaults(generation: Readonly<Record<string, unknown>>): SamplingDefaults {
+  const number = (key: string, otherwise: number): number => {
+    const value = generation[key];
+    return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+  };
+  const greedy = generation['do_sample'] === false;
+  return {
+    temperature: greedy ? 0 : number('temperature', fallback.temperature),
+    topP: number('top_p', fallback.topP),
+    topK: number('top_k', fallback.topK),
+    minP: number('min_p', fallback.minP),
+    repetitionPenalty: number('repetition_penalty', fallback.repetitionPenalty),
+  };
+}
