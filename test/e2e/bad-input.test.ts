@@ -16,8 +16,10 @@ afterAll(async () => {
 
 const chat = (fields: object): string => JSON.stringify({ model: 'small', messages: [user('hi')], ...fields });
 
+type Row = [name: string, body: string, status: number, code: string, param: string | null, words: RegExp[]];
+
 describe('a request that cannot be answered', () => {
-  it.each([
+  it.each<Row>([
     ['invalid JSON', '{"model": ', 400, 'invalid_json', null, [/JSON/]],
     ['no messages', '{"model":"small"}', 400, 'invalid_request', 'messages', [/messages/, /missing/]],
     [
@@ -49,7 +51,7 @@ describe('a request that cannot be answered', () => {
     ['10 MB', chat({ messages: [user('x'.repeat(10 * 1024 * 1024))] }), 413, 'body_too_large', null, [/MiB|bytes/]],
   ])(
     'because of %s gets the right status and a message with a remedy',
-    async (_name, body, status, code, param, words) => {
+    async (_name, ...[body, status, code, param, words]) => {
       const answer = await post(`${fleet.url}/v1/chat/completions`, body);
       expect(answer.status).toBe(status);
       expect(answer.body.error).toMatchObject({ code, param });

@@ -1,0 +1,49 @@
+import type { ModelList } from '@qwenfleet/core/openai/response';
+import type { FleetView } from '../fleet-view.ts';
+
+/** GET /v1/models: `auto`, then every pool by every name that it goes by; pools at zero included. */
+export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
+  const common = { object: 'model' as const, created: Math.floor(startedEpochMs / 1000), owned_by: 'qwenfleet' };
+  const generating = fleet.pools.filter(({ config }) => config.task === 'generate');
+  const auto = {
+    ...common,
+    id: 'auto',
+    status: generating.some(({ status }) => status === 'ready') ? ('ready' as const) : ('starting' as const),
+    context_length: Math.max(0, ...generating.map(({ config }) => config.contextLength)),
+  };
+  const pools = fleet.pools.flatMap(({ config, status }) =>
+    [config.name, ...config.models].map((id) => ({
+      ...common,
+      id,
+      status,
+      pool: config.name,
+      tier: config.tier,
+      context_length: config.contextLength,
+    })),
+  );
+  return { object: 'list', data: generating.length > 0 ? [auto, ...pools] : pools };
+}
+
+/** GET /v1/pools: what each pool is and does at this moment. */
+export function poolList(fleet: FleetView): { pools: Record<string, unknown>[] } {
+  return {
+    pools: fleet.pools.map((pool) => {
+      const { name, tier, description, costPerToken, task } = pool.config;
+      const { inFlight, held } = pool.load;
+      return {
+        name,
+        tier,
+        task,
+        description,
+        costPerToken,
+        status: pool.status,
+        ready: pool.ready,
+        desired: pool.desired,
+        starting: pool.starting,
+        inFlight,
+        held,
+        ...(pool.problem === undefined ? {} : { problem: pool.problem }),
+      };
+    }),
+  };
+}

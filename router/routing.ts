@@ -1,0 +1,88 @@
+import { FleetError } from '@qwenfleet/core/errors';
+import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
+import { maxTokensOf, messageText, type ChatRequest, type CompletionRequest } from '@qwenfleet/core/openai/request';
+import type { FleetView } from './fleet-view.ts';
+import type { PoolDecision, PoolPolicy, ScoredRequest } from './policy/policy.ts';
+import type { UpstreamPool } from './upstream/pool.ts';
+
+export type Route = { pool: UpstreamPool; decision: PoolDecision };
+
+/** UTF-8 bytes of a token on average: a little over three for Chinese, about four for English. Used for a bound only. */
+const bytesPerToken = 4;
+
+/** What a policy may look at, from either kind of request. */
+export function scoredRequest(request: ChatRequest | CompletionRequest): ScoredRequest {
+  const messages = isChat(request)
+    ? request.messages.map((message) => ({ role: message.role, text: messageText(message) }))
+    : [{ role: 'user', text: promptText(request.prompt) }];
+  const bytes = messages.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  return {
+    messages,
+    tools: isChat(request) && (request.tools?.length ?? 0) > 0,
+    json:
+      isChat(request) &&
+      request.response_format !== undefined &&
+      request.response_format !== null &&
+      request.response_format.type !== 'text',
+    promptTokens: Math.ceil(bytes / bytesPerToken),
+    maxTokens: maxTokensOf(request),
+  };
+}
+
+const isChat = (request: ChatRequest | CompletionRequest): request is ChatRequest => 'messages' in request;
+
+const promptText = (prompt: CompletionRequest['prompt']): string =>
+  typeof prompt === 'string' ? prompt : prompt.filter((part) => typeof part === 'string').join('\n');
+
+/** The pool for a request: the one that it names, or the one that the policy finds for `auto`. */
+export function route(
+  request: ChatRequest | CompletionRequest,
+  fleet: FleetView,
+  { policy, objective }: { policy: PoolPolicy; objective: RouterConfig['objective'] },
+): Route {
+  if (request.model === 'auto') {
+    const decision = policy.decide(scoredRequest(request), fleet.views(), objective);
+    return { pool: fleet.named(decision.pool, 'generate'), decision };
+  }
+  const pool = fleet.named(request.model, 'generate');
+  return { pool, decision: namedDecision(pool, request.model, fleet) };
+}
+
+function namedDecision(pool: UpstreamPool, asked: string, fleet: FleetView): PoolDecision {
+  const { name } = pool.config;
+  return {
+    pool: name,
+    reason: 'named',
+    words: `${name}: the request asks for "${asked}", so nothing was weighed`,
+    confidence: 1,
+    pools: fleet.pools.map(({ config, waitMs, available }) => ({
+      name: config.name,
+      p: 0,
+      cost: config.costPerToken,
+      waitMs,
+      eligible: config.name === name && available,
+      ...(config.name === name ? {} : { why: 'the request names another' }),
+    })),
+    features: {},
+  };
+}
+
+/** The pool that answers in place of one that cannot; undefined when its configuration names none. */
+export function fallbackOf(pool: UpstreamPool, fleet: FleetView): UpstreamPool | undefined {
+  const tier = pool.config.fallbackTier;
+  return fleet.pools.find(
+    (other) => other !== pool && other.config.tier === tier && other.config.task === 'generate' && other.available,
+  );
+}
+
+/** The pool for embeddings: by name, or the only kind there is for `auto`. */
+export function embeddingPool(model: string, fleet: FleetView): UpstreamPool {
+  if (model !== 'auto') return fleet.named(model, 'embed');
+  const pool = fleet.pools.find(({ config }) => config.task === 'embed');
+  if (pool) return pool;
+  throw new FleetError(
+    'model_not_found',
+    'model: no pool of this fleet makes embeddings; examples/embeddings.yaml has one.',
+    { param: 'model' },
+  );
+}
