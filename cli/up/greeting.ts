@@ -1,0 +1,50 @@
+import type { Terminal } from '../terminal.ts';
+
+export type GreetedPool = { name: string; state: string; serves: string; why: string };
+
+export type Greeting = {
+  url: string;
+  profile: string | undefined;
+  /** True when the endpoint wants a key. */
+  guarded: boolean;
+  pools: readonly GreetedPool[];
+};
+
+/** The whole greeting stays under this many lines, so that it fits a terminal beside what came before. */
+export const greetingLinesMax = 19;
+const poolLinesMax = 5;
+
+/** What somebody who has just typed `npm start` needs, in under 20 lines. */
+export function renderGreeting({ url, profile, guarded, pools }: Greeting, terminal: Pick<Terminal, 'style'>): string {
+  const shown = pools.slice(0, poolLinesMax);
+  const nameWidth = Math.max(...shown.map((pool) => pool.name.length), 4);
+  const stateWidth = Math.max(...shown.map((pool) => pool.state.length));
+  const poolLines = shown.map((pool) => {
+    const why = pool.why === '' ? '' : ` (${pool.why})`;
+    return `  ${pool.name.padEnd(nameWidth)}  ${pool.state.padEnd(stateWidth)}  ${pool.serves}${why}`;
+  });
+  const more = pools.length > shown.length ? [`  and ${pools.length - shown.length} more: see status`] : [];
+  return [
+    terminal.style('bold', `qwenfleet is up${profile === undefined ? '' : `, profile ${profile}`}.`),
+    '',
+    `  Endpoint    ${terminal.style('cyan', `${url}/v1`)}`,
+    `  Playground  ${terminal.style('cyan', `${url}/`)}`,
+    '',
+    'Pools:',
+    ...poolLines,
+    ...more,
+    '',
+    'Try it:',
+    `  ${curlLine(url, guarded)}`,
+    '  npm run qwenfleet -- chat',
+    '',
+    'Ctrl-C stops every process.',
+  ].join('\n');
+}
+
+/** One line that a shell takes as it is. */
+export function curlLine(url: string, guarded: boolean): string {
+  const key = guarded ? ` -H "authorization: Bearer $QWENFLEET_API_KEY"` : '';
+  const body = '{"model":"auto","messages":[{"role":"user","content":"What is the capital of France?"}]}';
+  return `curl -s ${url}/v1/chat/completions${key} -H 'content-type: application/json' -d '${body}'`;
+}
