@@ -1,9 +1,9 @@
 // node router/main.ts: the router's process. Its parent sends the configuration and the endpoints over IPC.
-import { serve } from '@hono/node-server';
 import { systemClock } from '@qwenfleet/core/clock';
 import { toChildSchema, type FromChild } from '@qwenfleet/core/fleet/channel';
 import { createLogger } from '@qwenfleet/core/log';
 import { createApp } from './http/app.ts';
+import { listen } from './http/server.ts';
 import { RouterService } from './service.ts';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { EndpointSnapshot } from '@qwenfleet/core/fleet/endpoints';
@@ -26,7 +26,7 @@ let service: RouterService | undefined;
 let early: EndpointSnapshot | undefined;
 let end = async (): Promise<void> => process.exit(0);
 
-function start(config: RouterConfig): void {
+async function start(config: RouterConfig): Promise<void> {
   const log = createLogger('router', config.logLevel);
   const started = new RouterService({
     config,
@@ -41,30 +41,23 @@ function start(config: RouterConfig): void {
   });
   service = started;
   if (early) started.fleet.update(early);
-  const { host: hostname, port } = config.listen;
-  const server = serve({ fetch: createApp(started).fetch, hostname, port }, (address) => {
-    const url = `http://${hostname}:${address.port}`;
-    log.info({ url, pools: config.pools.map(({ name }) => name) }, 'listening');
-    tell({ type: 'listening', url });
-    tell({ type: 'ready' });
-  });
-  server.on('error', (error: NodeJS.ErrnoException) => {
-    log.error({ err: error }, 'cannot listen');
-    process.send?.(
-      {
-        type: 'failed',
-        code: error.code ?? 'internal',
-        message: `port ${port} cannot be used: ${error.message}`,
-      } satisfies FromChild,
-      () => process.exit(1),
-    );
-  });
+  const server = await listen(createApp(started), config.listen).catch(cannotListen);
+  log.info({ url: server.url, pools: config.pools.map(({ name }) => name) }, 'listening');
+  tell({ type: 'listening', url: server.url });
+  tell({ type: 'ready' });
   report(started);
   end = async () => {
     await started.drain();
     server.close();
     process.exit(0);
   };
+}
+
+/** The parent is told why before this process ends. */
+function cannotListen(error: NodeJS.ErrnoException): Promise<never> {
+  const message = `the router cannot listen: ${error.message}`;
+  const said: FromChild = { type: 'failed', code: error.code ?? 'internal', message };
+  return new Promise(() => process.send?.(said, () => process.exit(1)));
 }
 
 function report({ fleet, clock }: RouterService): void {
@@ -89,7 +82,7 @@ process.on('message', (message) => {
   else if (said.type === 'endpoints') {
     if (service) service.fleet.update(said.snapshot);
     else early = said.snapshot;
-  } else if (!service) start(said.config);
+  } else if (!service) void start(said.config);
 });
 process.on('SIGTERM', () => void end());
 // Ctrl-C reaches the whole group of a terminal: the parent says when to stop.

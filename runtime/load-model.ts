@@ -1,7 +1,7 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
-import type { LoadProgress } from './backend/backend.ts';
+import type { Generator, LoadProgress, StepRow } from './backend/backend.ts';
 import { Engine, type StepObserver } from './engine/engine.ts';
 import { loadModel } from './model/load.ts';
 import { readModel } from './model/read.ts';
@@ -61,8 +61,19 @@ export async function loadServedModel(config: RuntimeConfig, parts: LoadParts): 
     sampling: samplingDefaults(files.generation),
     contextLength: slotTokens,
   };
+  await warmUp(loaded, prefillChunkTokens);
   await probe(served);
   return served;
+}
+
+/** The first run of each shape plans its memory: done here, or the first users would wait for it. */
+async function warmUp(generator: Generator, prefillChunkTokens: number): Promise<void> {
+  const row = (tokens: number): StepRow => ({ tokens: Array.from({ length: tokens }, () => 0), past: 0 });
+  const chunk = Math.min(prefillChunkTokens, generator.slotTokens - 1);
+  await generator.step({ firstSlot: 0, rows: [row(chunk)], wantLogits: true });
+  for (let count = 1; count <= generator.slots; count += 1) {
+    await generator.step({ firstSlot: 0, rows: Array.from({ length: count }, () => row(1)), wantLogits: true });
+  }
 }
 
 /** One token through the engine, or one vector through the encoder: what a health check can trust. */

@@ -1,7 +1,6 @@
 // node runtime/main.ts --config FILE: one runtime process. With a parent it speaks over IPC; alone it logs.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { serve } from '@hono/node-server';
 import { systemClock } from '@qwenfleet/core/clock';
 import { parseConfig } from '@qwenfleet/core/config';
 import { asFleetError, describeError } from '@qwenfleet/core/errors';
@@ -10,6 +9,7 @@ import { runtimeConfigSchema } from '@qwenfleet/core/fleet/runtime-config';
 import { createLogger } from '@qwenfleet/core/log';
 import { readSourceConfig } from './config.ts';
 import { createApp } from './http/app.ts';
+import { listen } from './http/server.ts';
 import { loadServedModel } from './load-model.ts';
 import { Service } from './service.ts';
 
@@ -28,12 +28,9 @@ const tell = (message: FromChild): void => {
   if (process.connected) process.send?.(message);
 };
 
-const { hostname, port } = { hostname: config.listen.host, port: config.listen.port };
-const server = serve({ fetch: createApp(service).fetch, hostname, port }, (address) => {
-  const url = `http://${hostname}:${address.port}`;
-  log.info({ url, model: config.servedName }, 'listening');
-  tell({ type: 'listening', url });
-});
+const server = await listen(createApp(service), config.listen);
+log.info({ url: server.url, model: config.servedName }, 'listening');
+tell({ type: 'listening', url: server.url });
 
 let ending = false;
 async function end(): Promise<void> {

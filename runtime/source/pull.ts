@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
@@ -42,15 +42,22 @@ async function verify(location: string, wanted: string, { cacheDir }: PullOption
   const { size, mtimeMs } = statSync(file);
   const key = createHash('sha256').update(`${file};${size};${mtimeMs}`).digest('hex');
   const note = path.join(cacheDir, 'verified', key);
-  const found = readNote(note) ?? (await sha256Of(file));
-  mkdirSync(path.dirname(note), { recursive: true });
-  writeFileSync(note, found);
+  const found = readNote(note) ?? (await noteDigest(file, note));
   if (found === wanted) return;
   throw new FleetError(
     'digest_mismatch',
     `${path.basename(file)} has sha256 ${found}, and ${wanted} is wanted. Correct model.verify.sha256, or delete the file and pull again.`,
     { param: 'model.verify.sha256' },
   );
+}
+
+/** Written aside and renamed: other processes check the same file at this moment, and must not read half of a note. */
+async function noteDigest(file: string, note: string): Promise<string> {
+  const digest = await sha256Of(file);
+  mkdirSync(path.dirname(note), { recursive: true });
+  writeFileSync(`${note}.${process.pid}`, digest);
+  renameSync(`${note}.${process.pid}`, note);
+  return digest;
 }
 
 function readNote(note: string): string | undefined {

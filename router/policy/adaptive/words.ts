@@ -35,7 +35,7 @@ const hardNouns: Record<string, string> = {
   condition: 'question with assumptions',
   quantity: 'word problem',
   explain: 'request to explain',
-  choices: 'question with options to choose from',
+  choices: 'question with given options',
 };
 const nounsMax = 2;
 const shortUnits = 15;
