@@ -139,7 +139,7 @@ export class Engine implements GenerationEngine {
 
   /** A full queue empties at the rate at which slots come free. */
   #withEstimate(error: FleetError): FleetError {
-    const waitMs = (this.#scheduler.waiting.length / this.#generator.slots) * this.#slotMs;
+    const waitMs = ((this.#scheduler.waiting.length + 1) / this.#generator.slots) * this.#slotMs;
     return new FleetError('queue_full', error.message, { retryAfterMs: waitMs });
   }
 

