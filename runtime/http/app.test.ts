@@ -17,7 +17,7 @@ const tokenizer: Tokenizer = {
   vocabularySize: 28,
   eosTokens: new Set([27]),
   controlTokens: new Set([27]),
-  encode: (text) => [...text].map((letter) => Math.max(0, letters.indexOf(letter.toLowerCase()))),
+  encode: (text) => text.split('').map((letter) => Math.max(0, letters.indexOf(letter.toLowerCase()))),
   encodeWhole: (text) => tokenizer.encode(text, false),
   bytesOf: (token) => new TextEncoder().encode(letters[token] ?? ''),
 };

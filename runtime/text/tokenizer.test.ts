@@ -52,7 +52,7 @@ describe('the tokenizer of a GGUF file', () => {
   });
 
   it('knows which tokens end an answer, and shows none of them', () => {
-    expect([...tokenizer.eosTokens].toSorted()).toEqual([0, 2]);
+    expect(tokenizer.eosTokens).toEqual(new Set([0, 2]));
     expect(decoded([1, ...tokenizer.encode('a', false), 2])).toBe('a');
   });
 

@@ -17,9 +17,10 @@ export type SourceFile = {
   imports: string[];
 };
 
-const importPattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(['"])([^'"]+)\1/g;
+/** Static imports and re-exports, on one line or ending in a brace and its source, and dynamic ones. */
+const importPattern = /(?:^(?:import|export)\s[^'"\n]*\bfrom\s+|^\}\s+from\s+|^import\s+|\bimport\(\s*)(['"])([^'"\n]+)\1/gm;
 
-/** Every TypeScript file of the house. Comments and strings in code may look like imports; none of ours do. */
+/** Every TypeScript file of the house. */
 export function sourceFiles(): SourceFile[] {
   return rooms.flatMap((room) => walk(room).map((file) => readSource(room, file)));
 }
