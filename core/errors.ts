@@ -11,6 +11,7 @@ export const errorCodes = {
   method_not_allowed: { status: 405, type: 'invalid_request_error', retryable: false },
   request_timeout: { status: 408, type: 'invalid_request_error', retryable: true },
   conflict: { status: 409, type: 'invalid_request_error', retryable: true },
+  gone: { status: 410, type: 'invalid_request_error', retryable: false },
   body_too_large: { status: 413, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
   queue_full: { status: 429, type: 'rate_limit_error', retryable: true },
@@ -22,6 +23,7 @@ export const errorCodes = {
   model_loading: { status: 503, type: 'server_error', retryable: true },
   shutting_down: { status: 503, type: 'server_error', retryable: true },
   upstream_timeout: { status: 504, type: 'server_error', retryable: true },
+  not_leader: { status: 503, type: 'server_error', retryable: true },
   // The ones below never cross HTTP as such: they end a start-up or a load.
   invalid_config: { status: 500, type: 'server_error', retryable: false },
   invalid_model: { status: 500, type: 'server_error', retryable: false },
@@ -49,7 +51,7 @@ export type FleetErrorOptions = {
  * so it never holds a path, an address or a secret; the code is for programs.
  */
 export class FleetError extends Error {
-  override readonly name = 'FleetError';
+  override readonly name: string = 'FleetError';
   readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;

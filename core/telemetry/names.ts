@@ -132,6 +132,97 @@ export const metrics = {
     help: 'Processes that ended by themselves and were started again.',
     labels: ['pool'],
   },
+  // The names below are those of client-go and controller-runtime, so that their dashboards and alerts work here.
+  kubeRequests: {
+    name: 'rest_client_requests_total',
+    kind: 'counter',
+    help: 'Requests to the Kubernetes API, by verb and status code; code is error where no answer came.',
+    labels: ['verb', 'code'],
+  },
+  kubeQueueDepth: {
+    name: 'workqueue_depth',
+    kind: 'gauge',
+    help: 'Keys waiting in the work queue.',
+    labels: ['name'],
+  },
+  kubeQueueAdds: {
+    name: 'workqueue_adds_total',
+    kind: 'counter',
+    help: 'Keys added to the work queue.',
+    labels: ['name'],
+  },
+  kubeQueueRetries: {
+    name: 'workqueue_retries_total',
+    kind: 'counter',
+    help: 'Keys added again after a failure.',
+    labels: ['name'],
+  },
+  kubeQueueWaitSeconds: {
+    name: 'workqueue_queue_duration_seconds',
+    kind: 'histogram',
+    help: 'Time a key waited before a worker took it.',
+    labels: ['name'],
+  },
+  kubeQueueWorkSeconds: {
+    name: 'workqueue_work_duration_seconds',
+    kind: 'histogram',
+    help: 'Time a worker spent on a key.',
+    labels: ['name'],
+  },
+  kubeReconciles: {
+    name: 'controller_runtime_reconcile_total',
+    kind: 'counter',
+    help: 'Reconciles, by controller and result: success, requeue, requeue_after or error.',
+    labels: ['controller', 'result'],
+  },
+  kubeTerminalErrors: {
+    name: 'controller_runtime_terminal_reconcile_errors_total',
+    kind: 'counter',
+    help: 'Reconciles that ended in an error which another try would not mend.',
+    labels: ['controller'],
+  },
+  kubeReconcileSeconds: {
+    name: 'controller_runtime_reconcile_time_seconds',
+    kind: 'histogram',
+    help: 'Time of one reconcile.',
+    labels: ['controller'],
+  },
+  kubeLeader: {
+    name: 'leader_election_master_status',
+    kind: 'gauge',
+    help: 'Whether this process leads: 1 or 0.',
+    labels: ['name'],
+  },
+  kubeLastContactSeconds: {
+    name: 'reflector_last_contact_seconds',
+    kind: 'gauge',
+    help: 'Unix time of the last byte from a list or watch.',
+    labels: ['name'],
+  },
+  kubeMissedEvents: {
+    name: 'reflector_missed_events_total',
+    kind: 'counter',
+    help: 'Changes that a relist found and the watch had not told.',
+    labels: ['name'],
+  },
+  kubeRelists: {
+    name: 'reflector_relists_total',
+    kind: 'counter',
+    help: 'Full lists, by reason.',
+    labels: ['name', 'reason'],
+  },
+  kubeMalformedEvents: {
+    name: 'reflector_malformed_events_total',
+    kind: 'counter',
+    help: 'Watch lines that could not be read.',
+    labels: ['name'],
+  },
+  kubeDroppedEvents: {
+    name: 'event_recorder_dropped_total',
+    kind: 'counter',
+    help: 'Kubernetes events that were not written, by cause: rate, full or failed.',
+    labels: ['cause'],
+  },
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricSpec = {

@@ -21,9 +21,21 @@ describe('metrics', () => {
     expect(body).not.toMatch(/qwenfleet_(runtime|operator)_/);
   });
 
+  it('of a process with a controller come from two owners', async () => {
+    const telemetry = new Telemetry(['operator', 'kube']);
+    telemetry.count('kubeRequests', { verb: 'apply', code: '409' });
+    const { body } = await telemetry.expose();
+    expect(body).toContain('rest_client_requests_total{verb="apply",code="409"} 1');
+    expect(body).toContain('qwenfleet_operator_');
+    expect(body).not.toMatch(/qwenfleet_(runtime|router)_/);
+  });
+
   it('follow the conventions: prefix, unit last, _total on counters only', () => {
     for (const [key, spec] of Object.entries<MetricSpec>(metrics)) {
-      expect(spec.name, key).toMatch(/^qwenfleet_(router|runtime|operator)_[a-z_]+$/);
+      const prefix = key.startsWith('kube')
+        ? /^(rest_client|workqueue|controller_runtime|leader_election|reflector|event_recorder)_[a-z_]+$/
+        : /^qwenfleet_(router|runtime|operator)_[a-z_]+$/;
+      expect(spec.name, key).toMatch(prefix);
       expect(spec.name.endsWith('_total'), key).toBe(spec.kind === 'counter');
       expect(spec.help, key).toMatch(/^[A-Z].*\.$/);
     }

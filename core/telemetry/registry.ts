@@ -6,6 +6,9 @@ type KeysOf<Kind extends MetricSpec['kind']> = {
   [K in MetricKey]: (typeof metrics)[K]['kind'] extends Kind ? K : never;
 }[MetricKey];
 
+/** Who owns a metric: the first word of its key. */
+export type MetricOwner = 'router' | 'runtime' | 'operator' | 'kube';
+
 /**
  * One process's metrics. Series exist from the table in `names.ts`; nothing else can be recorded.
  *
@@ -17,10 +20,11 @@ export class Telemetry {
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
 
-  /** @param room only metrics whose key starts so are registered: `router`, `runtime`, `operator`. */
-  constructor(room: 'router' | 'runtime' | 'operator', options: { processMetrics?: boolean } = {}) {
+  /** @param owners only their metrics are registered, such as `'runtime'` or `['operator', 'kube']`. */
+  constructor(owners: MetricOwner | readonly MetricOwner[], options: { processMetrics?: boolean } = {}) {
+    const wanted = [owners].flat();
     for (const [key, spec] of Object.entries<MetricSpec>(metrics)) {
-      if (!key.startsWith(room)) continue;
+      if (!wanted.some((owner) => key.startsWith(owner))) continue;
       const common = { name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [this.#registry] };
       if (spec.kind === 'counter') this.#counters.set(key, new Counter(common));
       else if (spec.kind === 'gauge') this.#gauges.set(key, new Gauge(common));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-export const rooms = ['core', 'crds', 'operator', 'router', 'runtime', 'sdk', 'cli', 'test'] as const;
+export const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk', 'cli', 'test'] as const;
 export type Room = (typeof rooms)[number];
 
 export type SourceFile = {
@@ -18,7 +18,8 @@ export type SourceFile = {
 };
 
 /** Static imports and re-exports, on one line or ending in a brace and its source, and dynamic ones. */
-const importPattern = /(?:^(?:import|export)\s[^'"\n]*\bfrom\s+|^\}\s+from\s+|^import\s+|\bimport\(\s*)(['"])([^'"\n]+)\1/gm;
+const importPattern =
+  /(?:^(?:import|export)\s[^'"\n]*\bfrom\s+|^\}\s+from\s+|^import\s+|\bimport\(\s*)(['"])([^'"\n]+)\1/gm;
 
 /** Every TypeScript file of the house. */
 export function sourceFiles(): SourceFile[] {

@@ -1,0 +1,34 @@
+import type { Clock } from '@qwenfleet/core/clock';
+import type { FleetError } from '@qwenfleet/core/errors';
+
+/**
+ * Runs work under a signal that aborts when the parent does or when the time is up, then with `late()` as its reason.
+ * The clock is the caller's, so a test decides when time is up. The work has to heed the signal.
+ */
+export async function withinTime<T>(
+  clock: Clock,
+  limit: { ms: number; parent?: AbortSignal | undefined; late: () => FleetError },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const timeout = new AbortController();
+  const done = new AbortController();
+  clock.sleep(limit.ms, done.signal).then(
+    () => timeout.abort(limit.late()),
+    () => undefined,
+  );
+  try {
+    return await work(limit.parent ? AbortSignal.any([limit.parent, timeout.signal]) : timeout.signal);
+  } finally {
+    done.abort();
+  }
+}
+
+/** Sleeps unless aborted; says whether the time passed. */
+export async function slept(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(delayMs, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
