@@ -45,6 +45,7 @@ export function renderGreeting({ url, profile, guarded, pools }: Greeting, termi
 /** One line that a shell takes as it is. */
 export function curlLine(url: string, guarded: boolean): string {
   const key = guarded ? ` -H "authorization: Bearer $QWENFLEET_API_KEY"` : '';
-  const body = '{"model":"auto","temperature":0,"messages":[{"role":"user","content":"What is the capital of France?"}]}';
+  const body =
+    '{"model":"auto","temperature":0,"messages":[{"role":"user","content":"What is the capital of France?"}]}';
   return `curl -s ${url}/v1/chat/completions${key} -H 'content-type: application/json' -d '${body}'`;
 }

@@ -1,17 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streamChat, user } from '../harness/chat.ts';
 import { startFleet, type RunningFleet } from '../harness/fleet.ts';
+import { eightPrompts } from '../harness/prompts.ts';
 
-const prompts = [
-  'Tell me about the sea.',
-  'Why is the sky blue?',
-  'Name five animals of the forest.',
-  'How does a bicycle stay upright?',
-  'Describe a rainy morning in a small town.',
-  'What do bees do in winter?',
-  'Write a short poem about a lamp.',
-  'Explain what a river delta is.',
-];
+const prompts = eightPrompts;
 
 let fleet: RunningFleet;
 beforeAll(async () => {

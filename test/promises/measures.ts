@@ -1,0 +1,25 @@
+import { lostRequests } from './measures/fleet/lost-requests.ts';
+import { readySeconds } from './measures/fleet/ready-seconds.ts';
+import { restartSeconds } from './measures/fleet/restart-seconds.ts';
+import { startLines } from './measures/fleet/start-lines.ts';
+import { stopSeconds } from './measures/fleet/stop-seconds.ts';
+import { overheadMs } from './measures/router/overhead-ms.ts';
+import { heldOutApgr } from './measures/routing/apgr.ts';
+import { scoreMs } from './measures/routing/score-ms.ts';
+import { batchRatio } from './measures/runtime/batch-ratio.ts';
+import { parity } from './measures/runtime/parity.ts';
+import type { Measure } from './promise.ts';
+
+/** How each promise is measured; an id that is not here has a command of its own, which keeps what it found. */
+export const measures: Readonly<Record<string, Measure>> = {
+  'fleet.stop-seconds': stopSeconds,
+  'fleet.start-lines': startLines,
+  'fleet.ready-seconds': readySeconds,
+  'fleet.restart-seconds': restartSeconds,
+  'fleet.lost-requests': lostRequests,
+  'runtime.parity': parity,
+  'runtime.batch-ratio': batchRatio,
+  'router.overhead-ms': overheadMs,
+  'routing.apgr': heldOutApgr,
+  'routing.score-ms': scoreMs,
+};

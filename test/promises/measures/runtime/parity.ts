@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  decoderFamilies,
+  largestLogitDifference,
+  largestMeanDifference,
+  openDecoder,
+  openEncoder,
+} from '../../../harness/parity.ts';
+import type { Measurement } from '../../promise.ts';
+
+/** Over three families of decoders and one of encoders, each against what transformers computed. */
+export async function parity(): Promise<Measurement> {
+  const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-parity-'));
+  try {
+    const found = new Map<string, number>();
+    for (const family of decoderFamilies) {
+      const model = await openDecoder(family, 'float32', cacheDir);
+      found.set(family, await largestLogitDifference(model, family));
+      await model.release();
+    }
+    const encoder = await openEncoder('bert', cacheDir);
+    found.set('bert', await largestMeanDifference(encoder, 'bert'));
+    await encoder.release();
+    const details = [...found].map(([family, difference]) => `${family} ${difference.toExponential(1)}`).join(', ');
+    return { value: Math.max(...found.values()), details };
+  } finally {
+    rmSync(cacheDir, { recursive: true, force: true });
+  }
+}
