@@ -31,10 +31,22 @@ export default defineConfig({
           ...shared,
           name: 'full',
           include: ['test/**/*.full.test.ts'],
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', 'test/cluster/**'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        // On a real control plane, which is built on first use and skipped where it cannot run.
+        test: {
+          ...shared,
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          exclude: ['**/node_modules/**'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
         },
       },
     ],

@@ -1,4 +1,5 @@
-// npm test [-- FILTER]: unit, contract and end-to-end tests. npm run test:full: the slow rest.
+// npm test [-- FILTER]: unit, contract and end-to-end tests. npm run test:full: the slow rest, and
+// npm run test:cluster alone: what needs a real Kubernetes, which it builds.
 // Ends with the plain line "N passed, N failed, N skipped".
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,9 +17,10 @@ type Report = {
 };
 
 const args = process.argv.slice(2);
-const full = args.includes('--full');
-const filters = args.filter((argument) => argument !== '--full');
-const projects = full ? ['full'] : ['unit', 'e2e'];
+const projectsOf: Record<string, string[]> = { '--full': ['full', 'cluster'], '--cluster': ['cluster'] };
+const filters = args.filter((argument) => !(argument in projectsOf));
+const projects = args.flatMap((argument) => projectsOf[argument] ?? []);
+if (projects.length === 0) projects.push('unit', 'e2e');
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwenfleet-test-'));
 const reportFile = path.join(scratch, 'report.json');
