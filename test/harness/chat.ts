@@ -9,6 +9,8 @@ export type StreamedChat = {
   done: boolean;
   error?: { code: string; message: string };
   firstByteMs: number;
+  /** Until the first text; undefined when there was none. */
+  firstTokenMs?: number;
   totalMs: number;
 };
 
@@ -41,6 +43,7 @@ export async function streamChat(url: string, body: Body, signal?: AbortSignal):
   const decoder = new SseDecoder();
   for await (const bytes of response.body ?? []) {
     for (const { data } of decoder.push(bytes)) take(result, data);
+    if (result.text !== '') result.firstTokenMs ??= performance.now() - startedMs;
   }
   result.totalMs = performance.now() - startedMs;
   return result;
