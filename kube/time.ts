@@ -1,0 +1,2 @@
+/** Kubernetes' MicroTime: RFC 3339 with six decimals, of which we know three. */
+export const microTime = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000Z');
