@@ -16,7 +16,7 @@ export type Answer =
   | { status?: number; headers?: Record<string, string>; json: unknown }
   | 'reset'
   | 'hang'
-  | ((response: ServerResponse) => void);
+  | ((response: ServerResponse, received: Received) => void);
 
 /** A real HTTP server with scripted answers, for what a real API server does only on a bad day. */
 export class ScriptedApi {
@@ -73,11 +73,12 @@ current-context: main
     const text = Buffer.concat(parts).toString('utf8');
     const body: unknown = text === '' ? undefined : JSON.parse(text);
     const { method = '', headers } = request;
-    this.received.push({ method, path: url.pathname, query: url.searchParams, headers, body });
+    const received = { method, path: url.pathname, query: url.searchParams, headers, body };
+    this.received.push(received);
     const answer = this.script.shift() ?? this.otherwise;
     if (answer === 'hang') return;
     if (answer === 'reset') request.socket.resetAndDestroy();
-    else if (typeof answer === 'function') answer(response);
+    else if (typeof answer === 'function') answer(response, received);
     else response.writeHead(answer.status ?? 200, answer.headers).end(JSON.stringify(answer.json));
   }
 }
@@ -86,3 +87,8 @@ export const status = (code: number, more: object = {}): Extract<Answer, { json:
   status: code,
   json: { kind: 'Status', code, message: `refused with ${code}`, ...more },
 });
+
+/** What an API server answers to a create or an update that it takes. */
+export const echo = (response: ServerResponse, { body }: Received): void => {
+  response.end(JSON.stringify(body));
+};
