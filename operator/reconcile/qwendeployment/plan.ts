@@ -9,7 +9,7 @@ import { revisionOf, runtimeConfigOf } from './plan/runtime-config.ts';
 /** What a QwenDeployment means on a substrate, before anything is looked at that changes by the second. */
 export type DeploymentPlan = {
   resolved: Resolved;
-  /** Undefined where no process of ours runs: external servers, and what cannot be started here. */
+  /** Undefined where our runtime does not run: other engines, and what cannot be started here. */
   runtime: { config: RuntimeConfig; revision: string } | undefined;
   /** Undefined when the number of replicas is fixed. */
   scale: ScaleSpec | undefined;
@@ -30,9 +30,10 @@ export type PlanInput = {
 export function planDeployment({ deployment, hardwareClass, substrate, cacheDir }: PlanInput): DeploymentPlan {
   const { spec } = deployment;
   const resolved = resolveDeployment(deployment, hardwareClass, substrate);
-  const runnable = resolved.engine.type === 'qwen' && !resolved.blocked;
-  const config = runnable ? runtimeConfigOf(deployment, resolved, cacheDir) : undefined;
-  const acts = runnable && !spec.suspend && !spec.paused;
+  const runs = resolved.engine.type !== 'external' && !resolved.blocked;
+  const ours = runs && resolved.engine.type === 'qwen';
+  const config = ours ? runtimeConfigOf(deployment, resolved, cacheDir) : undefined;
+  const acts = runs && !spec.suspend && !spec.paused;
   const scaling = acts && spec.scaling?.owner === 'Internal' ? spec.scaling : undefined;
   return {
     resolved,

@@ -34,6 +34,11 @@ const failureReasons: Record<string, { type: 'ModelResolved' | 'WorkloadAvailabl
   invalid_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
   unsupported_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
   start_timeout: { type: 'WorkloadAvailable', reason: 'StartupTimeout' },
+  insufficient_accelerator: { type: 'WorkloadAvailable', reason: 'InsufficientGPU' },
+  unschedulable: { type: 'WorkloadAvailable', reason: 'Unschedulable' },
+  image_pull_failed: { type: 'WorkloadAvailable', reason: 'ImagePullFailed' },
+  out_of_memory: { type: 'WorkloadAvailable', reason: 'OOMKilled' },
+  pod_refused: { type: 'WorkloadAvailable', reason: 'PodRefused' },
 };
 const crashed = { type: 'WorkloadAvailable', reason: 'EngineCrashed' } as const;
 
@@ -49,11 +54,13 @@ function failureOf(type: string, replicas: readonly ReplicaView[]): Finding | un
 const ready = ({ spec, resolved, observed }: Input, parts: readonly Finding[]): Finding => {
   const type = 'Ready';
   if (spec.suspend) return fails(type, 'Suspended', 'spec.suspend is set: no replicas, and no request wakes the pool');
-  const order = ['ModelResolved', 'ModelCached', 'WorkloadAvailable', 'RouterProgrammed'];
+  const order = ['ModelResolved', 'ModelCached', 'WorkloadAvailable'];
   const failing = parts.find((part) => order.includes(part.type) && part.status === 'False');
   const canServe = readyOf(observed) > 0 || isExternal(resolved);
-  if (failing && (!canServe || failing.type === 'RouterProgrammed'))
-    return fails(type, failing.reason, failing.message);
+  if (failing && !canServe) return fails(type, failing.reason, failing.message);
+  // A pool that no router selects still answers at its own address; one whose router is gone answers nobody.
+  const unreachable = parts.find((part) => part.type === 'RouterProgrammed' && part.reason === 'RouterUnavailable');
+  if (unreachable) return fails(type, unreachable.reason, unreachable.message);
   if (canServe) return holds(type, 'Serving', `${readyOf(observed)} of ${observed.desired} replicas answer`);
   if (observed.desired === 0) return holds(type, 'ScaledToZero', 'idle; the next request starts a replica');
   return fails(type, 'Starting', 'no replica answers yet');
@@ -117,7 +124,7 @@ function scalingActive({ spec, resolved, observed }: Input): Finding {
     return fails(type, 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
   }
   if (!observed.hasSignal) return fails(type, 'NoSignal', 'the router does not report load: replicas stay as they are');
-  const reason = observed.scaling?.reason ?? '';
+  const reason = lastReason(observed);
   if (spec.scaling.mode === 'Recommend') {
     return holds(type, 'Recommending', `would have ${observed.scaling?.recommended}: ${reason}`);
   }
@@ -125,12 +132,20 @@ function scalingActive({ spec, resolved, observed }: Input): Finding {
   return holds(type, atMax ? 'AtMax' : 'Active', `${observed.desired} wanted: ${reason}`);
 }
 
+/** Of the last decision, not of the last look: a message that moves with the load would be written at every tick. */
+const lastReason = ({ scaling }: Observed): string => scaling?.history[0]?.reason ?? 'as started';
+
 function routerProgrammed({ observed }: Input): Finding {
   const type = 'RouterProgrammed';
   if (observed.router === 'ready') return holds(type, 'Programmed', 'the router knows this pool as it is');
   if (observed.router === 'not-selected') {
-    return fails(type, 'NotSelected', 'the router’s spec.pools.selector does not take this pool');
+    return fails(
+      type,
+      'NotSelected',
+      'no QwenRouter takes this pool: its spec.pools.selector leaves it out, or there is none',
+    );
   }
+  if (observed.router === 'stale') return fails(type, 'Stale', 'a router does not know this pool yet');
   return fails(type, 'RouterUnavailable', 'the router is not running; it is being started again');
 }
 

@@ -15,5 +15,5 @@ export type Observed = {
   scaling: ScaleState | undefined;
   /** Does a report about the pool's load reach the scaler? */
   hasSignal: boolean;
-  router: 'ready' | 'unavailable' | 'not-selected';
+  router: 'ready' | 'stale' | 'unavailable' | 'not-selected';
 };

@@ -27,7 +27,10 @@ export function deploymentStatus(
     scaling: {
       desired: observed.desired,
       ...(observed.scaling
-        ? { reason: observed.scaling.reason, panic: observed.scaling.panicUntilMs !== undefined }
+        ? {
+            reason: observed.scaling.history[0]?.reason ?? 'as started',
+            panic: observed.scaling.panicUntilMs !== undefined,
+          }
         : {}),
     },
     notActedOn: resolved.notActedOn,

@@ -1,0 +1,73 @@
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import type { Environment } from '@qwenfleet/kube/environment';
+import { pods, type Deployment, type Pod } from '@qwenfleet/kube/kinds';
+import type { KubeObject } from '@qwenfleet/kube/object';
+import { byLabel, byOwnerUid } from '@qwenfleet/kube/reflector/indexers';
+import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
+import { Reflector } from '@qwenfleet/kube/reflector/reflector';
+import type { Resource } from '@qwenfleet/kube/resource';
+import { managedLabels, poolLabel, routerLabel, selectorText } from '../specs/labels.ts';
+import { hardwareKind, partKinds, poolKind, routerKind, workloadKind, type CustomObject } from './kinds.ts';
+
+const managed = selectorText(managedLabels);
+
+/** What the operator knows of one namespace, or of all: everything is read from here, nothing is asked for twice. */
+export class Caches {
+  readonly pools: Reflector<CustomObject>;
+  readonly routers: Reflector<CustomObject>;
+  readonly classes: Reflector<CustomObject>;
+  readonly workloads: Reflector<Deployment>;
+  readonly pods: Reflector<Pod>;
+  readonly parts: readonly Reflector<KubeObject>[];
+
+  constructor(client: KubeClient, namespace: string | undefined, environment: Environment) {
+    const of = <T extends KubeObject>(kind: Resource<T>, labelSelector?: string): Reflector<T> =>
+      new Reflector<T>(
+        {
+          name: kind.plural,
+          source: listWatch(client, kind, { namespace: kind.namespaced ? namespace : undefined, labelSelector }),
+          indexers: { owner: byOwnerUid, pool: byLabel(poolLabel), router: byLabel(routerLabel) },
+        },
+        environment,
+      );
+    this.pools = of(poolKind);
+    this.routers = of(routerKind);
+    this.classes = of(hardwareKind);
+    this.workloads = of(workloadKind, managed);
+    this.pods = of(pods, managed);
+    this.parts = partKinds.map((kind) => of(kind, managed));
+  }
+
+  get all(): readonly Reflector<KubeObject>[] {
+    // A reflector only hands out objects, so that one of a narrower kind is one of any kind.
+    const typed = [this.pools, this.routers, this.classes, this.workloads, this.pods] as unknown[];
+    return [...(typed as Reflector<KubeObject>[]), ...this.parts];
+  }
+
+  /** Every object that the owner controls. */
+  childrenOf(uid: string): KubeObject[] {
+    return [this.workloads.cache, ...this.parts.map(({ cache }) => cache)].flatMap((cache) => [
+      ...cache.by('owner', uid),
+    ]);
+  }
+
+  podsOf(namespace: string | undefined, pool: string): Pod[] {
+    return this.pods.cache.by('pool', pool).filter(({ metadata }) => metadata.namespace === namespace);
+  }
+
+  routerPodsOf(namespace: string | undefined, router: string): Pod[] {
+    return this.pods.cache.by('router', router).filter(({ metadata }) => metadata.namespace === namespace);
+  }
+
+  start(): void {
+    for (const reflector of this.all) reflector.start();
+  }
+
+  async synced(): Promise<void> {
+    await Promise.all(this.all.map(({ synced }) => synced));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.all.map((reflector) => reflector.stop()));
+  }
+}

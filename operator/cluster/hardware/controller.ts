@@ -1,0 +1,69 @@
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
+import type { Node, Pod } from '@qwenfleet/kube/kinds';
+import type { Cache } from '@qwenfleet/kube/reflector/store';
+import type { CustomObject } from '../kinds.ts';
+import { classOf } from '../parse.ts';
+
+export type HardwareControllerParts = {
+  client: KubeClient;
+  classes: Cache<CustomObject>;
+  nodes: Cache<Node>;
+  pods: Cache<Pod>;
+};
+
+/** Nodes and pods move often; how many devices are free is for people to read, and may be a little old. */
+const lookAgainMs = 30_000;
+const statusManager = 'qwen-operator-status';
+
+/** Says of each HardwareClass how many of its devices there are, and how many our pods have left. */
+export class HardwareController {
+  readonly #parts: HardwareControllerParts;
+
+  constructor(parts: HardwareControllerParts) {
+    this.#parts = parts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const { classes, nodes, pods, client } = this.#parts;
+    const object = classes.get(key);
+    if (!object || object.metadata.deletionTimestamp !== undefined) return {};
+    const { accelerator, nodeSelector } = classOf(object).spec;
+    const resourceName = accelerator?.resourceName;
+    if (resourceName === undefined) return {};
+    const own = nodes.list().filter(({ metadata }) => hasLabels(metadata.labels, nodeSelector));
+    const names = new Set(own.map(({ metadata }) => metadata.name));
+    const devices = own.reduce((sum, node) => sum + Number(node.status?.allocatable?.[resourceName] ?? 0), 0);
+    const taken = pods
+      .list()
+      .filter((pod) => names.has(pod.spec?.nodeName ?? '') && !isOver(pod))
+      .reduce((sum, pod) => sum + devicesOf(pod, resourceName), 0);
+    const { generation, name } = object.metadata;
+    const status = { observedGeneration: generation, devices, devicesFree: Math.max(0, devices - taken) };
+    if (!matches(object.status, status)) {
+      const { apiVersion, kind } = object;
+      const wanted = { apiVersion, kind, metadata: { name }, status };
+      const resource = { apiVersion, kind, plural: 'hardwareclasses', namespaced: false };
+      await client.applyStatus(wanted, { fieldManager: statusManager, force: true, signal, resource });
+    }
+    return { requeueAfterMs: lookAgainMs };
+  }
+}
+
+const hasLabels = (
+  labels: Readonly<Record<string, string>> = {},
+  wanted: Readonly<Record<string, string>> = {},
+): boolean => Object.entries(wanted).every(([key, value]) => labels[key] === value);
+
+const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+function devicesOf({ spec }: Pod, resourceName: string): number {
+  // The API server's own shape; `Pod` leaves containers untyped.
+  const { containers = [] } = (spec ?? {}) as { containers?: { resources?: { limits?: Record<string, string> } }[] };
+  return containers.reduce((sum, { resources }) => sum + Number(resources?.limits?.[resourceName] ?? 0), 0);
+}
+
+const matches = (status: unknown, wanted: Record<string, unknown>): boolean =>
+  typeof status === 'object' &&
+  status !== null &&
+  Object.entries(wanted).every(([key, value]) => Reflect.get(status, key) === value);

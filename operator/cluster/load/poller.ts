@@ -1,0 +1,98 @@
+import type { Clock } from '@qwenfleet/core/clock';
+import { poolLoadSchema } from '@qwenfleet/core/fleet/channel';
+import type { Logger } from '@qwenfleet/core/log';
+import { request, type Dispatcher } from 'undici';
+import { z } from 'zod';
+import type { RouterReport } from './merge.ts';
+
+/** How often each router is asked. The scaler's panic window is six seconds: this leaves it several samples. */
+const everyMs = 1_000;
+const timeoutMs = 800;
+/** A router that has not answered for this long is silent, not slow. */
+const staleMs = 5_000;
+const bodyBytesMax = 4 * 1024 * 1024;
+
+const reportSchema = z.object({ config: z.string().optional(), pools: z.record(z.string(), poolLoadSchema) });
+
+/** One router pod. */
+export type RouterAddress = { id: string; url: string };
+
+type Heard = { atMs: number; report: NonNullable<RouterReport>; config: string | undefined };
+
+export type PollerParts = {
+  /** The routers of each QwenRouter by its key, as they are now. */
+  routers: () => ReadonlyMap<string, readonly RouterAddress[]>;
+  agent: Dispatcher;
+  clock: Clock;
+  log: Logger;
+  /** Something about the load of a router's pools changed. */
+  onChange: (routerKey: string) => void;
+};
+
+/** Asks every router for its load, once a second, and remembers the last answers. */
+export class LoadPoller {
+  readonly #parts: PollerParts;
+  readonly #heard = new Map<string, Heard>();
+
+  constructor(parts: PollerParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#round(signal);
+      await this.#parts.clock.sleep(everyMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** The last report of each router of a QwenRouter; undefined for those that are silent. */
+  reports(routerKey: string): RouterReport[] {
+    return this.#fresh(routerKey).map((heard) => heard?.report);
+  }
+
+  /** The configuration that each router runs on, as it says itself. */
+  configs(routerKey: string): (string | undefined)[] {
+    return this.#fresh(routerKey).map((heard) => heard?.config);
+  }
+
+  #fresh(routerKey: string): (Heard | undefined)[] {
+    const nowMs = this.#parts.clock.nowMs();
+    return (this.#parts.routers().get(routerKey) ?? []).map(({ id }) => {
+      const heard = this.#heard.get(id);
+      return heard && nowMs - heard.atMs <= staleMs ? heard : undefined;
+    });
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const routers = this.#parts.routers();
+    const present = new Set([...routers.values()].flat().map(({ id }) => id));
+    for (const id of this.#heard.keys()) if (!present.has(id)) this.#heard.delete(id);
+    await Promise.all(
+      [...routers].map(async ([key, addresses]) => {
+        const changes = await Promise.all(addresses.map((address) => this.#ask(address, signal)));
+        if (changes.some(Boolean)) this.#parts.onChange(key);
+      }),
+    );
+  }
+
+  /** True when the router says something else than before. */
+  async #ask({ id, url }: RouterAddress, signal: AbortSignal): Promise<boolean> {
+    const before = this.#heard.get(id);
+    try {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      const { statusCode, body } = await request(`${url}/load`, { dispatcher: this.#parts.agent, signal: limit });
+      const text = await body.text();
+      if (statusCode !== 200 || text.length > bodyBytesMax) return false;
+      const { pools, config } = reportSchema.parse(JSON.parse(text));
+      this.#heard.set(id, { atMs: this.#parts.clock.nowMs(), report: pools, config });
+      return config !== before?.config || counts(pools) !== counts(before?.report ?? {});
+    } catch (error) {
+      this.#parts.log.debug({ router: id, err: error }, 'a router does not report its load');
+      return false;
+    }
+  }
+}
+
+/** Everything but idle times, which change by themselves. */
+const counts = (pools: NonNullable<RouterReport>): string =>
+  JSON.stringify(pools, (key, value: unknown) => (key === 'idleMs' ? undefined : value));

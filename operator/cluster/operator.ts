@@ -1,0 +1,224 @@
+import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import { Controller } from '@qwenfleet/kube/controller/controller';
+import { changesOf, ownerKeys, type KeysOf, type Source } from '@qwenfleet/kube/controller/source';
+import type { Environment } from '@qwenfleet/kube/environment';
+import { EventRecorder } from '@qwenfleet/kube/events/recorder';
+import { nodes, type Node } from '@qwenfleet/kube/kinds';
+import { keyOf, type KubeObject } from '@qwenfleet/kube/object';
+import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
+import { Reflector } from '@qwenfleet/kube/reflector/reflector';
+import { Agent } from 'undici';
+import type { OperatorConfig } from '../config.ts';
+import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
+import { poolLabel, routerLabel } from '../specs/labels.ts';
+import { Applier } from './applier.ts';
+import { Caches } from './caches.ts';
+import { HardwareController } from './hardware/controller.ts';
+import { poolKind, routerKind, type CustomObject } from './kinds.ts';
+import { mergedLoad, type MergedLoad } from './load/merge.ts';
+import { LoadPoller, type RouterAddress } from './load/poller.ts';
+import { PoolController } from './pool/controller.ts';
+import { RouterController, takes } from './router/controller.ts';
+import { routerOf } from './parse.ts';
+
+const fieldManager = 'qwen-operator';
+const routerConnectMs = 1_000;
+
+export type ClusterOperatorParts = {
+  /** Its writes are sent only while this process leads. */
+  client: KubeClient;
+  namespace: string | undefined;
+  config: Pick<OperatorConfig, 'images' | 'workers' | 'identity'>;
+  environment: Environment;
+  telemetry: Telemetry;
+};
+
+/** The operator of one namespace, or of all: caches, the poller of load, and a controller for each kind. */
+export class ClusterOperator {
+  readonly #caches: Caches;
+  readonly #nodes: Reflector<Node>;
+  readonly #poller: LoadPoller;
+  readonly #routers: RouterController;
+  readonly #events: EventRecorder;
+  readonly #controllers: readonly Controller[];
+  readonly #poolQueue: Controller;
+  readonly #stopping = new AbortController();
+  readonly #agent = new Agent({ connect: { timeout: routerConnectMs }, connections: 4 });
+  #polling: Promise<void> | undefined;
+
+  constructor({ client, namespace, config, environment, telemetry }: ClusterOperatorParts) {
+    const { images, workers, identity } = config;
+    this.#caches = new Caches(client, namespace, environment);
+    this.#nodes = new Reflector({ name: 'nodes', source: listWatch(client, nodes) }, environment);
+    this.#events = new EventRecorder({ client, controller: 'qwenfleet.io/operator', instance: identity }, environment);
+    this.#poller = new LoadPoller({
+      routers: () => this.#routerAddresses(),
+      agent: this.#agent,
+      clock: environment.clock,
+      log: environment.log,
+      onChange: (key) => this.#loadChanged(key),
+    });
+    const caches = this.#caches;
+    const applier = new Applier(client, fieldManager);
+    this.#routers = new RouterController({
+      client,
+      caches,
+      applier,
+      environment,
+      images,
+      configsOf: (key) => this.#poller.configs(key),
+    });
+    const pools = new PoolController({
+      client,
+      caches,
+      applier,
+      events: this.#events,
+      environment,
+      telemetry,
+      images,
+      loadOf: (object) => this.#loadOf(object),
+      routerOf: (object) => this.#routerOf(object),
+    });
+    const hardware = new HardwareController({
+      client,
+      classes: caches.classes.cache,
+      nodes: this.#nodes.cache,
+      pods: caches.pods.cache,
+    });
+    const controller = (name: string, sources: readonly Source[], of: Reconciler): Controller =>
+      new Controller(
+        { name, sources, workers, reconcile: (key, { signal }) => of.reconcile(key, signal) },
+        environment,
+      );
+    this.#poolQueue = controller('qwendeployments', this.#poolSources(), pools);
+    this.#controllers = [
+      this.#poolQueue,
+      controller('qwenrouters', this.#routerSources(), this.#routers),
+      controller(
+        'hardwareclasses',
+        [changesOf(caches.classes), changesOf(this.#nodes, () => this.#allClasses())],
+        hardware,
+      ),
+    ];
+  }
+
+  /** Starts to follow the API server; caches may be warm before this process leads. */
+  start(): void {
+    this.#caches.start();
+    this.#nodes.start();
+  }
+
+  /** Starts to act. */
+  lead(): void {
+    for (const controller of this.#controllers) controller.start();
+    this.#polling = this.#poller.run(this.#stopping.signal);
+  }
+
+  get synced(): Promise<void> {
+    return this.#caches.synced();
+  }
+
+  /** The longest time that any cache has heard nothing from the API server. */
+  get silentMs(): number {
+    return Math.max(...this.#caches.all.map(({ silentMs }) => silentMs));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#polling;
+    await Promise.all(this.#controllers.map((controller) => controller.stop()));
+    await this.#events.stop();
+    await Promise.all([this.#caches.stop(), this.#nodes.stop(), this.#agent.close()]);
+  }
+
+  #poolSources(): Source[] {
+    const { pools, workloads, pods, classes, routers, parts } = this.#caches;
+    const owned = ownerKeys(poolKind);
+    return [
+      changesOf(pools),
+      changesOf(workloads, owned),
+      changesOf(pods, labelKeys(poolLabel)),
+      changesOf(classes, ({ object }) => this.#poolsOnClass(object.metadata.name)),
+      changesOf(routers, ({ object }) => this.#poolKeysIn(object.metadata.namespace)),
+      ...parts.map((reflector) => changesOf(reflector, owned)),
+    ];
+  }
+
+  #routerSources(): Source[] {
+    const { routers, pools, workloads, pods, parts } = this.#caches;
+    const owned = ownerKeys(routerKind);
+    return [
+      changesOf(routers),
+      changesOf(pools, ({ object }) => routers.cache.list(object.metadata.namespace).map(keyOf)),
+      changesOf(workloads, owned),
+      changesOf(pods, labelKeys(routerLabel)),
+      ...parts.map((reflector) => changesOf(reflector, owned)),
+    ];
+  }
+
+  #allClasses(): string[] {
+    return this.#caches.classes.cache.list().map(keyOf);
+  }
+
+  #poolKeysIn(namespace: string | undefined): string[] {
+    return this.#caches.pools.cache.list(namespace).map(keyOf);
+  }
+
+  #poolsOnClass(name: string): string[] {
+    const named = ({ spec }: CustomObject): boolean =>
+      (spec as { hardware?: { class?: string } } | undefined)?.hardware?.class === name;
+    return this.#caches.pools.cache.list().filter(named).map(keyOf);
+  }
+
+  /** Routers that take the pool. */
+  #routersOf(pool: CustomObject): CustomObject[] {
+    return this.#caches.routers.cache.list(pool.metadata.namespace).filter((router) => takes(router, pool));
+  }
+
+  #loadOf(pool: CustomObject): MergedLoad | undefined {
+    const reports = this.#routersOf(pool).flatMap((router) => this.#poller.reports(keyOf(router)));
+    return mergedLoad(pool.metadata.name, reports);
+  }
+
+  #routerOf(pool: CustomObject): Observed['router'] {
+    const routers = this.#routersOf(pool);
+    if (routers.length === 0) return 'not-selected';
+    const reports = routers.flatMap((router) => this.#poller.reports(keyOf(router)));
+    const heard = reports.filter((report) => report !== undefined);
+    if (heard.length === 0) return 'unavailable';
+    return heard.length === reports.length && heard.every((report) => pool.metadata.name in report) ? 'ready' : 'stale';
+  }
+
+  #loadChanged(routerKey: string): void {
+    const router = this.#caches.routers.cache.get(routerKey);
+    if (!router) return;
+    for (const key of this.#poolKeysIn(router.metadata.namespace)) this.#poolQueue.queue.add(key);
+    this.#controllers[1]?.queue.add(routerKey);
+  }
+
+  #routerAddresses(): Map<string, RouterAddress[]> {
+    return new Map(
+      this.#caches.routers.cache.list().map((router) => {
+        const { namespace, name } = router.metadata;
+        const { port } = routerOf(router).spec.listen;
+        const addresses = this.#caches.routerPodsOf(namespace, name).flatMap(({ metadata, status }) => {
+          const answers = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+          if (!answers || status?.podIP === undefined || metadata.deletionTimestamp !== undefined) return [];
+          return [{ id: metadata.uid ?? metadata.name, url: `http://${status.podIP}:${port}` }];
+        });
+        return [keyOf(router), addresses];
+      }),
+    );
+  }
+}
+
+type Reconciler = { reconcile(key: string, signal: AbortSignal): Promise<{ requeueAfterMs?: number | undefined }> };
+
+/** A pod wakes the custom resource that its label names; its owner is a ReplicaSet. */
+const labelKeys =
+  (label: string): KeysOf<KubeObject> =>
+  ({ object }) => {
+    const name = object.metadata.labels?.[label];
+    return name === undefined ? [] : [`${object.metadata.namespace}/${name}`];
+  };

@@ -1,0 +1,159 @@
+import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
+import type { Environment } from '@qwenfleet/kube/environment';
+import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
+import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
+import { deploymentStatus } from '../../reconcile/qwendeployment/plan/status.ts';
+import { poolSelector, selectorText } from '../../specs/labels.ts';
+import { imageAnnotation, poolObjects } from '../../specs/pool.ts';
+import type { Applier } from '../applier.ts';
+import type { Caches } from '../caches.ts';
+import type { CustomObject } from '../kinds.ts';
+import { signalOf } from '../load/signal.ts';
+import type { MergedLoad } from '../load/merge.ts';
+import { observePool, type PoolSeen } from './observe.ts';
+import { PoolScaler, type Verdict } from './scaler.ts';
+import { isWritten, readyChange, statusOf, writtenStatus } from './status.ts';
+import { keptWorkloads, sizesOf, writeSizes } from './workloads.ts';
+
+export type PoolControllerParts = {
+  client: KubeClient;
+  caches: Caches;
+  applier: Applier;
+  events: EventRecorder;
+  environment: Environment;
+  telemetry: Telemetry;
+  /** Images where nobody names one, by engine. */
+  images: Readonly<Record<string, string>>;
+  /** What the routers say of a pool. */
+  loadOf: (object: CustomObject) => MergedLoad | undefined;
+  /** Whether the routers that should know the pool know it as it is. */
+  routerOf: (object: CustomObject) => Observed['router'];
+};
+
+const statusManager = 'qwen-operator-status';
+
+/** Brings one QwenDeployment's objects to what its spec means, its replicas to what its scaler wants, and says so. */
+export class PoolController {
+  readonly #parts: PoolControllerParts;
+  readonly #scalers = new Map<string, PoolScaler>();
+
+  constructor(parts: PoolControllerParts) {
+    this.#parts = parts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const { caches, images } = this.#parts;
+    const object = caches.pools.cache.get(key);
+    if (!object || object.metadata.deletionTimestamp !== undefined) {
+      // Its objects go with it: the garbage collector follows their owner.
+      this.#scalers.delete(key);
+      return {};
+    }
+    const seen = observePool(object, caches, images);
+    const verdict = this.#scale(key, seen);
+    const desired = verdict?.desired ?? seen.plan.initialReplicas;
+    if (!seen.deployment.spec.paused) await this.#act(seen, desired, signal);
+    await this.#writeStatus(seen, desired, verdict, signal);
+    return { requeueAfterMs: verdict?.lookAgainMs };
+  }
+
+  #scale(key: string, seen: PoolSeen): Verdict | undefined {
+    const { plan, workload, replicas, object } = seen;
+    if (!plan.scale) return undefined;
+    const scaler = this.#scalers.get(key) ?? new PoolScaler();
+    this.#scalers.set(key, scaler);
+    const ready = replicas.filter(({ state }) => state === 'ready').length;
+    const { maxConcurrency } = plan.resolved;
+    const look = {
+      spec: plan.scale,
+      live: workload?.spec?.replicas,
+      remembered: writtenStatus(object.status).scaling?.desired,
+      initial: plan.initialReplicas,
+      ready,
+      starting: replicas.length - ready,
+      signal: signalOf(this.#parts.loadOf(object), { metric: plan.scale.metric, ready, maxConcurrency }),
+    };
+    const verdict = scaler.look(look, this.#parts.environment.clock.epochMs());
+    if (verdict.changed) this.#tellScaled(seen, verdict);
+    return verdict;
+  }
+
+  #tellScaled({ object, plan }: PoolSeen, { from, desired, state }: Verdict): void {
+    const { telemetry, events } = this.#parts;
+    const direction = desired > from ? 'up' : 'down';
+    telemetry.count('operatorScaleDecisions', { pool: plan.resolved.name, direction });
+    const note = `${from} to ${desired} replicas: ${state.history[0]?.reason ?? state.reason}`;
+    events.record({ regarding: object, type: 'Normal', reason: 'Scaled', action: 'Scale', note });
+  }
+
+  async #act(seen: PoolSeen, desired: number, signal: AbortSignal): Promise<void> {
+    const { client, applier, images } = this.#parts;
+    const { object, deployment, plan, hardwareClass, specs, live, workload } = seen;
+    const sizes = sizesOf(seen, desired);
+    const liveImage = workload?.metadata.annotations?.[imageAnnotation];
+    const objects = specs
+      ? poolObjects({ owner: object, deployment, plan, hardwareClass, images, specs, liveImage })
+      : [];
+    // Parts first: pods name their ServiceAccount and their configuration.
+    const parts = objects.filter(({ kind }) => kind !== 'Deployment');
+    const workloads = objects.filter(({ kind }) => kind === 'Deployment');
+    const liveWorkloads = live.filter(({ kind }) => kind === 'Deployment');
+    const kept = keptWorkloads(seen, sizes);
+    const older = new Set(kept.map(({ metadata }) => metadata.name));
+    const neededParts = live.filter(({ kind, metadata }) => kind === 'ConfigMap' && older.has(metadata.name));
+    await applier.reconcile(
+      [...parts, ...neededParts],
+      live.filter(({ kind }) => kind !== 'Deployment'),
+      signal,
+    );
+    await writeSizes(client, seen, { sizes, desired: workloads }, signal);
+    await applier.reconcile([...workloads, ...kept], liveWorkloads, signal);
+  }
+
+  async #writeStatus(
+    seen: PoolSeen,
+    desired: number,
+    verdict: Verdict | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, environment, routerOf, loadOf, events } = this.#parts;
+    const { object, deployment, plan, specs, replicas } = seen;
+    const observed: Observed = {
+      replicas,
+      desired,
+      scaling: verdict?.state,
+      hasSignal: loadOf(object) !== undefined,
+      router: routerOf(object),
+    };
+    const { name, namespace } = object.metadata;
+    const before = writtenStatus(object.status);
+    const updated = replicas.filter(({ revision }) => revision === specs?.revision).length;
+    const status = statusOf(deploymentStatus(deployment, plan.resolved, observed, specs?.revision), before, {
+      nowMs: environment.clock.epochMs(),
+      scaling: verdict?.state,
+      selector: selectorText(poolSelector(name)),
+      url: deployment.spec.engine.url ?? `http://${name}.${namespace}.svc:8000`,
+      updated,
+      currentRevision: currentRevisionOf(seen),
+    });
+    if (isWritten(object.status, status)) return;
+    const change = readyChange(before, status);
+    if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
+    const { apiVersion, kind } = object;
+    await client.applyStatus(
+      { apiVersion, kind, metadata: { name, namespace }, status },
+      { fieldManager: statusManager, force: true, signal },
+    );
+  }
+}
+
+/** The revision that answers: the new one as soon as a replica of it does, or when nothing else is left. */
+function currentRevisionOf({ specs, replicas, older }: PoolSeen): string | undefined {
+  const next = specs?.revision;
+  if (older.length === 0 || replicas.some(({ revision, state }) => revision === next && state === 'ready')) return next;
+  return (
+    replicas.find(({ state }) => state === 'ready')?.revision ?? older[0]?.metadata.labels?.['qwenfleet.io/revision']
+  );
+}

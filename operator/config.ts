@@ -1,0 +1,62 @@
+import { hostname } from 'node:os';
+import { parseConfig } from '@qwenfleet/core/config';
+import { z } from 'zod';
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const count = (name: string) =>
+  z.string().regex(/^\d+$/, `is not a whole number; set ${name} to one`).transform(Number);
+
+const environmentSchema = z.object({
+  /** Namespaces that are looked after, separated by commas; all of them when empty. */
+  QWENFLEET_NAMESPACES: z.string().default(''),
+  QWENFLEET_RUNTIME_IMAGE: z.string().min(1).default('qwenfleet/runtime:0.1.0'),
+  QWENFLEET_ROUTER_IMAGE: z.string().min(1).default('qwenfleet/router:0.1.0'),
+  QWENFLEET_VLLM_IMAGE: z.string().min(1).default('vllm/vllm-openai:v0.18.0'),
+  QWENFLEET_TRITON_IMAGE: z.string().min(1).default('nvcr.io/nvidia/tritonserver:26.09-py3'),
+  QWENFLEET_LEADER_ELECTION: flag.default(true),
+  QWENFLEET_LEASE_NAMESPACE: z.string().optional(),
+  QWENFLEET_IDENTITY: z.string().min(1).default(hostname()),
+  QWENFLEET_METRICS_HOST: z.string().min(1).default('0.0.0.0'),
+  QWENFLEET_METRICS_PORT: count('QWENFLEET_METRICS_PORT').default(9090),
+  QWENFLEET_WRITE_QPS: count('QWENFLEET_WRITE_QPS').default(20),
+  QWENFLEET_WORKERS: count('QWENFLEET_WORKERS').default(8),
+  QWENFLEET_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+
+export type OperatorConfig = {
+  /** Undefined stands for all of them. */
+  namespaces: readonly (string | undefined)[];
+  /** Images where nobody names one, by engine, and the router's. */
+  images: Readonly<Record<string, string>>;
+  leaderElection: boolean;
+  leaseNamespace: string | undefined;
+  identity: string;
+  metrics: { host: string; port: number };
+  writesPerSecond: number;
+  workers: number;
+  logLevel: string;
+};
+
+/** Throws `invalid_config` naming the variable at fault. */
+export function readOperatorConfig(environment: NodeJS.ProcessEnv = process.env): OperatorConfig {
+  const read = parseConfig(environmentSchema, environment, 'The environment');
+  const namespaces = read.QWENFLEET_NAMESPACES.split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return {
+    namespaces: namespaces.length === 0 ? [undefined] : namespaces,
+    images: {
+      qwen: read.QWENFLEET_RUNTIME_IMAGE,
+      router: read.QWENFLEET_ROUTER_IMAGE,
+      vllm: read.QWENFLEET_VLLM_IMAGE,
+      triton: read.QWENFLEET_TRITON_IMAGE,
+    },
+    leaderElection: read.QWENFLEET_LEADER_ELECTION,
+    leaseNamespace: read.QWENFLEET_LEASE_NAMESPACE,
+    identity: read.QWENFLEET_IDENTITY,
+    metrics: { host: read.QWENFLEET_METRICS_HOST, port: read.QWENFLEET_METRICS_PORT },
+    writesPerSecond: read.QWENFLEET_WRITE_QPS,
+    workers: read.QWENFLEET_WORKERS,
+    logLevel: read.QWENFLEET_LOG,
+  };
+}

@@ -1,0 +1,74 @@
+// node operator/main.ts: the operator in a cluster. Its settings are in operator/config.ts.
+import { systemClock } from '@qwenfleet/core/clock';
+import { describeError } from '@qwenfleet/core/errors';
+import { createLogger } from '@qwenfleet/core/log';
+import { randomSeed, seededRng } from '@qwenfleet/core/rng';
+import { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import { connect } from '@qwenfleet/kube/connection/connection';
+import { KubeClient } from '@qwenfleet/kube/client/client';
+import { LeaderElection } from '@qwenfleet/kube/lease/election';
+import { leaseApi } from '@qwenfleet/kube/lease/lease';
+import { ClusterOperator } from './cluster/operator.ts';
+import { HealthServer } from './cluster/health-server.ts';
+import { readOperatorConfig } from './config.ts';
+
+const config = readOperatorConfig();
+const log = createLogger('operator', config.logLevel);
+const telemetry = new Telemetry('operator', { processMetrics: true });
+const kubeTelemetry = new Telemetry('kube');
+const environment = { clock: systemClock, rng: seededRng(randomSeed()), log, telemetry: kubeTelemetry };
+
+const connection = await connect({ from: 'default' }, environment);
+const writes = { perSecond: config.writesPerSecond, burst: config.writesPerSecond * 2 };
+const client = KubeClient.over({ connection, writes }, environment);
+// A renewal must not wait behind other requests.
+const leaseConnection = await connect({ from: 'default' }, environment);
+const leaseClient = KubeClient.over({ connection: leaseConnection }, environment);
+
+const election = new LeaderElection(
+  {
+    name: 'qwenfleet-operator',
+    identity: `${config.identity}-${randomSeed().toString(16)}`,
+    lease: leaseApi(leaseClient, {
+      namespace: config.leaseNamespace ?? connection.namespace,
+      name: 'qwenfleet-operator',
+    }),
+    onLost: (reason) => {
+      log.error(describeError(reason));
+      process.exit(1);
+    },
+  },
+  environment,
+);
+
+const fenced = config.leaderElection ? client.withFence(election.fence) : client;
+const operators = config.namespaces.map(
+  (namespace) => new ClusterOperator({ client: fenced, namespace, config, environment, telemetry }),
+);
+const health = await HealthServer.start(config.metrics, {
+  expose: async () => [await telemetry.expose(), await kubeTelemetry.expose()],
+  silentMs: () => Math.max(...operators.map(({ silentMs }) => silentMs)),
+});
+log.info({ server: connection.server, namespaces: config.namespaces, metrics: health.url }, 'started');
+
+let ending = false;
+async function end(): Promise<void> {
+  if (ending) process.exit(1);
+  ending = true;
+  health.notReady();
+  await Promise.all(operators.map((operator) => operator.stop()));
+  await election.stop();
+  await Promise.all([connection.close(), leaseConnection.close(), health.stop()]);
+  process.exit(0);
+}
+process.on('SIGTERM', () => void end());
+process.on('SIGINT', () => void end());
+
+for (const operator of operators) operator.start();
+await Promise.all(operators.map(({ synced }) => synced));
+health.ready();
+if (config.leaderElection) {
+  election.start();
+  await election.elected.catch(() => undefined);
+}
+if (!ending) for (const operator of operators) operator.lead();

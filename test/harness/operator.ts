@@ -1,0 +1,56 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import { root } from '../house/imports.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { eventually, freePort } from './fleet.ts';
+
+export type RunningOperator = {
+  process: ChildProcess;
+  metricsUrl: string;
+  log: () => string;
+  /** SIGTERM, and waits for its end. Returns its exit code. */
+  stop: () => Promise<number | null>;
+  kill: () => Promise<void>;
+};
+
+/** Runs the operator as a process of this machine against a cluster, and waits until it is ready. */
+export async function startOperator(
+  cluster: Pick<Cluster, 'kubeconfig'>,
+  env: Record<string, string> = {},
+): Promise<RunningOperator> {
+  const port = await freePort();
+  const child = spawn(process.execPath, [path.join(root, 'operator/main.ts')], {
+    cwd: root,
+    env: {
+      ...process.env,
+      KUBECONFIG: cluster.kubeconfig,
+      QWENFLEET_METRICS_HOST: '127.0.0.1',
+      QWENFLEET_METRICS_PORT: String(port),
+      QWENFLEET_LEASE_NAMESPACE: 'default',
+      QWENFLEET_WRITE_QPS: '200',
+      ...env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-200_000)));
+  const exited = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
+  const metricsUrl = `http://127.0.0.1:${port}`;
+  const ready = (): Promise<boolean> =>
+    fetch(`${metricsUrl}/health/ready`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  await eventually(async () => (child.exitCode === null ? ready() : Promise.reject(new Error(said))), Boolean, 60_000);
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    return exited;
+  };
+  return {
+    process: child,
+    metricsUrl,
+    log: () => said,
+    stop: () => end('SIGTERM'),
+    kill: async () => void (await end('SIGKILL')),
+  };
+}
