@@ -43,7 +43,10 @@ async function whyNoNode(): Promise<string | undefined> {
   if (cluster !== undefined) return cluster;
   if (process.arch !== 'x64') return 'its images are made for x86-64; use such a machine';
   if (process.getuid?.() !== 0) return 'a real node needs root for its namespaces; run the tests as root';
-  const child = spawn(process.execPath, ['scripts/cluster-node.ts'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const child = spawn(process.execPath, ['scripts/cluster-node.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code === 0 ? undefined : 'containerd and its kin are not installed; node scripts/cluster-node.ts says more';
 }
