@@ -12,6 +12,8 @@ export type Call = {
   /** Whether to send it again when nobody knows if it arrived. */
   idempotent: boolean;
   signal?: AbortSignal | undefined;
+  /** Runs when the request is about to be written to its socket; a throw stops it. */
+  beforeSend?: () => void;
 };
 
 /** From a call to its answer: the JSON, or a stream of bytes. */

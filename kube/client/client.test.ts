@@ -236,6 +236,24 @@ describe('writes', () => {
     lost.abort(new Error('lost'));
     await expect(inFlight).rejects.toThrow('lost');
   });
+
+  it('that waited for a connection meanwhile do not leave when the fence has fallen', async () => {
+    const release: (() => void)[] = [];
+    api.script = Array.from({ length: connectionsMax }, () => (response) => {
+      release.push(() => response.end(JSON.stringify(map)));
+    });
+    let leftMs = 60_000;
+    const client = create().withFence({ leftMs: () => leftMs, signal: new AbortController().signal });
+    const reads = Array.from({ length: connectionsMax }, () => client.get(configMaps, at));
+    while (release.length < connectionsMax) await systemClock.sleep(5);
+    const write = client.apply(map, { fieldManager: 'me' });
+    await systemClock.sleep(20);
+    leftMs = 0;
+    for (const each of release) each();
+    await expect(write).rejects.toMatchObject({ code: 'not_leader' });
+    await Promise.all(reads);
+    expect(api.received.every(({ method }) => method === 'GET')).toBe(true);
+  });
 });
 
 const page = (names: string[], token = '') => ({

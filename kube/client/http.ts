@@ -2,6 +2,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import { errors, request, type Dispatcher } from 'undici';
 import type { Connection } from '../connection/connection.ts';
 import { describeCall, type Call, type Send } from './call.ts';
+import { withLastCheck } from './last-check.ts';
 import { readStatusError } from './status-error.ts';
 
 /** A list of 10,000 pods in one answer is about 100 MB. */
@@ -37,7 +38,7 @@ async function open(
     const access = await connection.access();
     const response = await request(urlOf(connection.server, call), {
       method: call.method,
-      dispatcher: access[kind],
+      dispatcher: call.beforeSend ? withLastCheck(access[kind], call.beforeSend) : access[kind],
       signal: call.signal ?? null,
       headers: {
         accept: 'application/json',

@@ -81,17 +81,22 @@ export const reauthenticated =
     }
   };
 
-/** No write leaves unless the fence holds at that very moment, and none outlives it. */
+/**
+ * No write leaves unless the fence holds when its bytes do: a process may have been stopped while the call waited for
+ * a connection. And none is waited for when the fence has fallen.
+ */
 export const fenced =
   (fence: Fence, clock: Clock): Wrap =>
   (send) =>
   async (call) => {
     if (!isWrite(call)) return send(call);
-    const leftMs = fence.leftMs();
-    if (leftMs <= 0) throw lost(call);
+    const beforeSend = (): void => {
+      if (fence.leftMs() <= 0) throw lost(call);
+    };
+    beforeSend();
     const signal = call.signal ? AbortSignal.any([call.signal, fence.signal]) : fence.signal;
-    return withinTime(clock, { ms: leftMs, parent: signal, late: () => lost(call) }, (inner) =>
-      send({ ...call, signal: inner }),
+    return withinTime(clock, { ms: fence.leftMs(), parent: signal, late: () => lost(call) }, (inner) =>
+      send({ ...call, signal: inner, beforeSend }),
     );
   };
 

@@ -23,17 +23,23 @@ export type ReflectorOptions<T extends KubeObject> = {
   deadPeerMs?: readonly [min: number, max: number];
   /** How often a full list checks that the watch told everything. */
   auditMs?: number;
+  /** Between tries after a failure. */
+  retryBackoff?: BackoffPolicy;
 };
 
 type RelistReason = 'start' | 'audit' | NonNullable<NextStep['relist']>;
 type Step = { relist?: RelistReason; wait: boolean; askedMs: number };
 
-const retryBackoff: BackoffPolicy = { baseMs: 800, maxMs: 30_000, factor: 2 };
 /** Spread, so that the watches of a fleet do not all end at once. */
 const watchSeconds: readonly [number, number] = [300, 600];
 /** What a watch may lag behind a list before an audit calls it missed. */
 const lagMs = 5_000;
-const defaults = { keepManagedFields: false, deadPeerMs: [75_000, 90_000], auditMs: 600_000 } as const;
+const defaults = {
+  keepManagedFields: false,
+  deadPeerMs: [75_000, 90_000],
+  auditMs: 600_000,
+  retryBackoff: { baseMs: 800, maxMs: 30_000, factor: 2 },
+} as const;
 
 /**
  * A cache of one kind that follows the API server: list, then watch, for ever. It survives whatever the server or the
@@ -116,7 +122,7 @@ export class Reflector<T extends KubeObject> {
 
   #pause(askedMs: number): Promise<boolean> {
     const { clock, rng } = this.#environment;
-    const waitMs = Math.max(backoffMs(retryBackoff, this.#failures, rng), askedMs);
+    const waitMs = Math.max(backoffMs(this.#options.retryBackoff, this.#failures, rng), askedMs);
     this.#failures += 1;
     return slept(clock, waitMs, this.#stopping.signal);
   }
