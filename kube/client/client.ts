@@ -58,23 +58,28 @@ export class KubeClient {
     return this.#read('get', path, {}, options);
   }
 
-  /** Every object, asked for in chunks. A chunk that comes too late (410) makes it ask once for all at once. */
+  /**
+   * Every object, asked for in chunks. A chunk that comes too late (410) makes it ask once for all at once.
+   * `each` changes objects as they come, so that the work on a long list is spread over its chunks.
+   */
   async list<T extends KubeObject>(
     of: Resource<T>,
-    options: ListOptions = {},
+    options: ListOptions & { each?: (object: T) => T } = {},
   ): Promise<Omit<Page<T>, 'continueToken'>> {
+    const { each = (object) => object } = options;
     const items: T[] = [];
     let resourceVersion = '';
     try {
       for await (const page of this.pages(of, options)) {
-        for (const item of page.items) items.push(item);
+        for (const item of page.items) items.push(each(item));
         resourceVersion = page.resourceVersion;
       }
       return { items, resourceVersion };
     } catch (error) {
       if (!isGone(error) || items.length === 0) throw error;
       const query = { ...selectors(options), resourceVersion: options.resourceVersion };
-      return decodePage(of, await this.#read('list', collectionPath(of, options), query, options));
+      const page = decodePage(of, await this.#read('list', collectionPath(of, options), query, options));
+      return { items: page.items.map(each), resourceVersion: page.resourceVersion };
     }
   }
 

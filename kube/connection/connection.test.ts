@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ManualClock } from '@qwenfleet/core/clock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { KubeClient } from '../client/client.ts';
 import { ScriptedApi } from '../harness/scripted-api.ts';
 import { connect } from './connection.ts';
 
@@ -59,6 +60,21 @@ describe('a kubeconfig', () => {
     await connection.renew();
     expect((await connection.access()).headers['authorization']).toBe('Bearer t2');
     await connection.close();
+  });
+
+  it('may put an HTTP proxy on the way, and no SOCKS proxy', async () => {
+    // The scripted server is the proxy; the API server behind it is nowhere.
+    const through = (proxy: string): string =>
+      api.kubeconfig(undefined, `{server: "http://api.invalid:6443/base/", proxy-url: "${proxy}"}`);
+    const connection = await connect({ from: 'file', file: through(api.url) });
+    await KubeClient.over({ connection }).raw('/version');
+    expect(api.received.map(({ path, headers }) => [path, headers.host])).toEqual([
+      ['/base/version', 'api.invalid:6443'],
+    ]);
+    await connection.close();
+    await expect(connect({ from: 'file', file: through('socks5://127.0.0.1:1') })).rejects.toMatchObject({
+      code: 'unsupported',
+    });
   });
 
   it.each([

@@ -2,7 +2,7 @@ import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
 import { StatusError } from '../client/status-error.ts';
 import { configMaps, type ConfigMap } from '../kinds.ts';
-import type { ListWatch } from '../reflector/list-watch.ts';
+import type { ListWatch, ListWatchOptions } from '../reflector/list-watch.ts';
 
 type Logged = { version: number; line: string };
 type Watch = { lines: string[]; error: unknown; ended: boolean; silent: boolean; wake: () => void };
@@ -78,12 +78,15 @@ export class ModelApi implements ListWatch<ConfigMap> {
     for (const watch of this.#watches) this.#deliver(watch, line);
   }
 
-  list(from: 'cached' | 'newest', signal: AbortSignal): Promise<{ items: ConfigMap[]; resourceVersion: string }> {
+  list(
+    from: 'cached' | 'newest',
+    { signal, each }: ListWatchOptions<ConfigMap>,
+  ): Promise<{ items: ConfigMap[]; resourceVersion: string }> {
     signal.throwIfAborted();
     this.lists.push(from);
     const error = this.listErrors.shift();
     if (error !== undefined) return Promise.reject(error);
-    return Promise.resolve({ items: [...this.#objects.values()], resourceVersion: String(this.#version) });
+    return Promise.resolve({ items: [...this.#objects.values()].map(each), resourceVersion: String(this.#version) });
   }
 
   async *watch({ resourceVersion }: { resourceVersion: string }, signal: AbortSignal): AsyncGenerator<string> {

@@ -44,12 +44,12 @@ export class ScriptedApi {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Writes a kubeconfig for it, and says where. */
-  kubeconfig(user: string = '{token: first}'): string {
+  /** Writes a kubeconfig for it, and says where. `user` and `cluster` are YAML. */
+  kubeconfig(user = '{token: first}', cluster = `{server: "${this.url}"}`): string {
     const file = path.join(this.folder, 'kubeconfig');
     const text = `apiVersion: v1
 kind: Config
-clusters: [{name: c, cluster: {server: "${this.url}"}}]
+clusters: [{name: c, cluster: ${cluster}}]
 users: [{name: u, user: ${user}}]
 contexts:
 - {name: main, context: {cluster: c, user: u, namespace: team}}

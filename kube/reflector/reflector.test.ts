@@ -198,6 +198,20 @@ describe('a watch that breaks', () => {
     expect(it.reflector.hasSynced).toBe(true);
   });
 
+  it('is resumed as quickly as the first time, once the server has spoken again', async () => {
+    const it = world();
+    await synced(it);
+    it.api.watchErrors = Array.from({ length: 8 }, reset);
+    it.api.endWatches(reset());
+    await it.pass(200_000);
+    it.api.put('a', '1');
+    await it.pass(0);
+    const watches = it.api.watchesFrom.length;
+    it.api.endWatches(reset());
+    await it.pass(801);
+    expect(it.api.watchesFrom.length).toBe(watches + 1);
+  });
+
   it('is noticed when it says nothing more, though it looks open', async () => {
     const it = world();
     await synced(it);

@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts';
 import { compareVersions, keyOf, type KubeObject } from '../object.ts';
 import { slept } from '../time-limit.ts';
 import { afterWatch, DeafWatch, SilentWatch, type NextStep } from './after-watch.ts';
+import { deepFreeze } from './freeze.ts';
 import type { ListWatch } from './list-watch.ts';
 import { missedKeys } from './missed.ts';
 import { Store, type Cache, type Change, type Indexer } from './store.ts';
@@ -143,14 +144,12 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #list(reason: RelistReason): Promise<{ items: T[]; resourceVersion: string }> {
-    const { source, keepManagedFields } = this.#options;
     this.#environment.telemetry?.count('kubeRelists', { name: this.name, reason });
-    const { items, resourceVersion } = await source.list(
-      reason === 'start' ? 'cached' : 'newest',
-      this.#stopping.signal,
-    );
+    const from = reason === 'start' ? 'cached' : 'newest';
+    const each = (object: T): T => this.#prepare(object);
+    const listed = await this.#options.source.list(from, { signal: this.#stopping.signal, each });
     this.#contact();
-    return { items: keepManagedFields ? items : items.map(withoutManagedFields), resourceVersion };
+    return listed;
   }
 
   async #watch(): Promise<Step> {
@@ -181,7 +180,7 @@ export class Reflector<T extends KubeObject> {
     const order = compareVersions(event.resourceVersion, this.#resourceVersion);
     if (order === undefined || order > 0) this.#resourceVersion = event.resourceVersion;
     if (event.type === 'bookmark') return;
-    const object = this.#options.keepManagedFields ? event.object : withoutManagedFields(event.object);
+    const object = this.#prepare(event.object);
     const change = event.type === 'put' ? this.#store.put(object) : this.#store.remove(object);
     if (change) this.#publish(change);
   }
@@ -223,6 +222,11 @@ export class Reflector<T extends KubeObject> {
     } catch (error) {
       this.#environment.log.error({ reflector: this.name, key: change.key, error }, 'a handler threw');
     }
+  }
+
+  /** Frozen, since it will be shared. */
+  #prepare(object: T): T {
+    return deepFreeze(this.#options.keepManagedFields ? object : withoutManagedFields(object));
   }
 
   #contact(): void {

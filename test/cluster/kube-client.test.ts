@@ -1,3 +1,5 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
 import { systemClock } from '@qwenfleet/core/clock';
 import { silentLogger } from '@qwenfleet/core/log';
 import { randomSeed, seededRng } from '@qwenfleet/core/rng';
@@ -15,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiProxy } from '../harness/api-proxy.ts';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { eventually } from '../harness/fleet.ts';
+import { root } from '../house/imports.ts';
 
 const environment = { clock: systemClock, rng: seededRng(randomSeed()), log: silentLogger };
 const namespace = 'default';
@@ -253,5 +256,44 @@ describe.skipIf(await clusterMissing)('the client on a real API server', () => {
     const refused = KubeClient.over({ connection: nobody }, environment).list(configMaps, { namespace });
     await expect(refused).rejects.toMatchObject({ code: 'forbidden', statusCode: 403, reason: 'Forbidden' });
     await nobody.close();
+  });
+
+  describe('the controller in the README', () => {
+    let child: ChildProcess;
+    beforeAll(() => {
+      const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+      child = spawn(process.execPath, [path.join(root, 'kube/example.ts')], { env, stdio: ['ignore', 1, 2] });
+    });
+    afterAll(() => void child?.kill('SIGKILL'));
+
+    const kubectl = async (...args: string[]): Promise<string> => (await cluster.kubectl(args)).stdout;
+    const team = (wanted: string): Promise<string> =>
+      eventually(
+        () => kubectl('get', 'configmap', '-n', 'a', 'team', '-o', 'jsonpath={.data.team}'),
+        (seen) => seen === wanted,
+        60_000,
+      );
+
+    it('makes what is missing, mends what was changed, follows its source, and writes nothing at rest', async () => {
+      await kubectl('create', 'namespace', 'a');
+      await kubectl('label', 'namespace', 'a', 'team=red');
+      await team('red');
+      await kubectl('delete', 'configmap', '-n', 'a', 'team');
+      await team('red');
+      await kubectl('patch', 'configmap', '-n', 'a', 'team', '--patch', '{"data": {"team": "hacked"}}');
+      await team('red');
+      await kubectl('label', '--overwrite', 'namespace', 'a', 'team=blue');
+      await team('blue');
+      const writes = (): number => cluster.audit().filter(({ uri }) => uri.includes('fieldManager=teams')).length;
+      const written = writes();
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      expect([written >= 4, writes()]).toEqual([true, written]);
+    });
+
+    it('ends by itself when it is told to', async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      expect(await ended).toBe(0);
+    });
   });
 });
