@@ -10,7 +10,8 @@ export function objectSchema(kind: Kind): Schema {
     properties: {
       apiVersion: { type: 'string', description: 'Group and version of the API.' },
       kind: { type: 'string', description: 'The kind of object.' },
-      metadata: { type: 'object' },
+      // The server lets a schema say no more of metadata; rules about the name need it.
+      metadata: { type: 'object', properties: { name: { type: 'string' } } },
       spec: openApiOf(kind.spec),
       status: openApiOf(kind.status),
     },

@@ -87,6 +87,17 @@ describe('the schema of every field', () => {
   });
 });
 
+it('a rule that also holds with no object before asks the API server for that', () => {
+  const about = { path: 'spec', cel: 'true', message: 'x', holds: () => true };
+  const schema = withRules({ properties: { spec: {} } }, [
+    { ...about, id: 'either', transition: 'optional' },
+    { ...about, id: 'update', transition: true },
+  ]);
+  const [either, update] = schema.properties?.['spec']?.['x-kubernetes-validations'] ?? [];
+  expect(either?.optionalOldSelf).toBe(true);
+  expect(update).not.toHaveProperty('optionalOldSelf');
+});
+
 it('a rule whose path leads nowhere is an error of ours', () => {
   const stray = { id: 'stray', path: 'spec.nowhere', cel: 'true', message: 'x', holds: () => true };
   expect(() => withRules({ properties: { spec: { properties: {} } } }, [stray])).toThrow(/stray.*spec\.nowhere/);

@@ -24,7 +24,7 @@ export type Schema = {
   'x-kubernetes-list-map-keys'?: string[];
   'x-kubernetes-preserve-unknown-fields'?: boolean;
 };
-export type Validation = { rule: string; message: string; reason: string; fieldPath?: string };
+export type Validation = { rule: string; message: string; reason: string; fieldPath?: string; optionalOldSelf?: true };
 
 /** Numbers that only say "a safe integer" say nothing to a reader. */
 const unsaid = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
@@ -71,6 +71,7 @@ export function withRules(root: Schema, rules: readonly Rule[]): Schema {
     if (!at) throw new Error(`rule ${rule.id}: there is no ${rule.path} in the schema`);
     const validation: Validation = { rule: rule.cel, message: rule.message, reason: 'FieldValueInvalid' };
     if (rule.fieldPath !== undefined) validation.fieldPath = rule.fieldPath;
+    if (rule.transition === 'optional') validation.optionalOldSelf = true;
     (at['x-kubernetes-validations'] ??= []).push(validation);
   }
   return root;

@@ -11,14 +11,17 @@ export type Rule = {
   message: string;
   /** The field at fault below `path`, as the API server wants it: `.minReplicas`. */
   fieldPath?: string;
-  /** Compares with the object before; never evaluated at creation. */
-  transition?: true;
+  /** Compares with the object before: never evaluated at creation or, when optional, with nothing before. */
+  transition?: true | 'optional';
   holds(self: unknown, before?: unknown): boolean;
 };
 
+type Always<Self> = { transition?: true; holds: (self: Self, before: Self) => boolean };
+type WithOrWithout<Self> = { transition: 'optional'; holds: (self: Self, before: Self | undefined) => boolean };
+
 /** Types `self` inside a rule: the schema has accepted it before any rule runs. */
 export const rule = <Self>(
-  definition: Omit<Rule, 'holds'> & { holds: (self: Self, before: Self) => boolean },
+  definition: Omit<Rule, 'holds' | 'transition'> & (Always<Self> | WithOrWithout<Self>),
 ): Rule => ({
   ...definition,
   holds: (self, before) => definition.holds(self as Self, before as Self),

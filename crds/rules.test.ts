@@ -43,6 +43,18 @@ describe('every rule that the API server checks', () => {
     }
   });
 
+  it('lets a pool come back from another scaler with the replicas that one wrote, and no others', () => {
+    const rules = kinds.flatMap((kind) => kind.rules).filter(({ id }) => id === 'replicas-or-scaling');
+    const pool = (replicas: number, owner?: string): object =>
+      objectOf('QwenDeployment', { spec: { replicas, ...(owner === undefined ? {} : { scaling: { owner } }) } });
+    const broken = (now: object, before?: object): number => brokenRules(rules, now, before).length;
+    expect(broken(pool(3, 'Internal'), pool(3, 'HPA'))).toBe(0);
+    expect(broken(pool(3, 'Internal'), pool(3, 'Internal'))).toBe(0);
+    expect(broken(pool(4, 'Internal'), pool(3, 'HPA'))).toBe(1);
+    expect(broken(pool(3, 'Internal'), pool(3))).toBe(1);
+    expect(broken(pool(3, 'Internal'))).toBe(1);
+  });
+
   it('says what to write instead in one line', () => {
     for (const rule of kinds.flatMap((kind) => kind.rules)) {
       expect(rule.message).toMatch(/^[^\n]{20,200}$/);

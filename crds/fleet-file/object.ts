@@ -101,11 +101,11 @@ export function brokenRules(
   before?: unknown,
 ): { id: string; path: PropertyKey[]; message: string }[] {
   return rules.flatMap((rule) => {
-    if (rule.transition && before === undefined) return [];
+    if (rule.transition === true && before === undefined) return [];
     return expand(object, rule.path).flatMap((path) => {
       const self = valueAt(object, path);
       const old = before === undefined ? undefined : valueAt(before, path);
-      if (self === undefined || (rule.transition && old === undefined) || rule.holds(self, old)) return [];
+      if (self === undefined || (rule.transition === true && old === undefined) || rule.holds(self, old)) return [];
       const field = (rule.fieldPath ?? '').split('.').filter((part) => part !== '');
       return [{ id: rule.id, path: [...path, ...field], message: rule.message }];
     });

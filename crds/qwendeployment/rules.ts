@@ -17,6 +17,7 @@ const modelRules: Rule[] = [
   rule<Whole>({
     id: 'name-length',
     path: '',
+    fieldPath: '.metadata.name',
     cel: 'self.metadata.name.size() <= 40',
     message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
     holds: (self) => self.metadata.name.length <= 40,
@@ -128,9 +129,14 @@ const scalingRules: Rule[] = [
     id: 'replicas-or-scaling',
     path: 'spec',
     fieldPath: '.replicas',
-    cel: "!has(self.replicas) || !has(self.scaling) || self.scaling.owner != 'Internal'",
+    transition: 'optional',
+    // What another scaler left behind may stay when it hands over: who applies the spec never wrote it.
+    cel: "!has(self.replicas) || !has(self.scaling) || self.scaling.owner != 'Internal' || (oldSelf.hasValue() && has(oldSelf.value().scaling) && has(oldSelf.value().replicas) && oldSelf.value().replicas == self.replicas)",
     message: 'replicas and scaling exclude each other; remove one, or set scaling.owner to who writes replicas',
-    holds: (self) => self.replicas === undefined || !self.scaling || self.scaling.owner !== 'Internal',
+    holds: (self, before) =>
+      self.replicas === undefined ||
+      self.scaling?.owner !== 'Internal' ||
+      (before?.scaling !== undefined && before.replicas === self.replicas),
   }),
   rule<Scaling>({
     id: 'replica-bounds',

@@ -97,7 +97,11 @@ export const specSchema = z
       .describe('How several devices share a model. When left out: tensor over hardware.count devices.')
       .optional(),
     engine: engineSchema.prefault({}),
-    replicas: count('A fixed number of replicas, instead of scaling.', 0, 1000).optional(),
+    replicas: count(
+      'A fixed number of replicas, instead of scaling; with another scaling.owner than Internal, what that one and `kubectl scale` write.',
+      0,
+      1000,
+    ).optional(),
     scaling: scalingSchema.optional(),
     coldStart: z
       .strictObject({

@@ -9,6 +9,7 @@ export const routerRules: readonly Rule[] = [
   rule<{ metadata: { name: string } }>({
     id: 'router-name-length',
     path: '',
+    fieldPath: '.metadata.name',
     cel: 'self.metadata.name.size() <= 40',
     message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
     holds: (self) => self.metadata.name.length <= 40,

@@ -45,6 +45,6 @@ export function planDeployment({ deployment, hardwareClass, substrate, cacheDir 
 }
 
 function initialReplicasOf(spec: QwenDeployment['spec']): number {
-  if (spec.replicas !== undefined) return spec.replicas;
+  if (spec.replicas !== undefined && spec.scaling?.owner !== 'Internal') return spec.replicas;
   return spec.scaling ? Math.max(1, spec.scaling.minReplicas) : 1;
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from './cluster.ts';
+import { kubectl } from './kubectl.ts';
 
 export type GpuNodes = {
   /** Nodes are called NAME-0, NAME-1 and so on. */
@@ -19,8 +20,8 @@ export type GpuNodes = {
 export async function gpuNodes(cluster: Cluster, options: GpuNodes): Promise<string[]> {
   const names = Array.from({ length: options.nodes ?? 1 }, (_, index) => `${options.name}-${index}`);
   const list = { apiVersion: 'v1', kind: 'List', items: names.map((name) => nodeObject(name, options)) };
-  await must(cluster, ['apply', '--server-side', '-f', '-'], JSON.stringify(list));
-  await must(cluster, ['wait', '--for=condition=Ready', '--timeout=90s', ...names.map((name) => `node/${name}`)]);
+  await kubectl(cluster, ['apply', '--server-side', '-f', '-'], list);
+  await kubectl(cluster, ['wait', '--for=condition=Ready', '--timeout=90s', ...names.map((name) => `node/${name}`)]);
   return names;
 }
 
@@ -36,9 +37,4 @@ function nodeObject(name: string, { resource, count, labels }: GpuNodes): object
     },
     status: { capacity: amounts, allocatable: amounts },
   };
-}
-
-async function must(cluster: Cluster, args: string[], input?: string): Promise<void> {
-  const { code, stderr } = await cluster.kubectl(args, input);
-  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
 }

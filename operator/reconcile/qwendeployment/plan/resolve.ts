@@ -55,6 +55,9 @@ export function resolveDeployment(
   if (ours && hardwareClass?.spec.accelerator && !substrate.accelerators) {
     notes.push({ path: 'spec.hardware', reason: `${substrate.name} has no accelerators to give; replicas run on CPU` });
   }
+  if (spec.replicas !== undefined && spec.scaling?.owner === 'Internal') {
+    notes.push({ path: 'spec.replicas', reason: 'left by another scaler; scaling.owner Internal decides now' });
+  }
   return {
     ...limitsOf(spec, hardwareClass, substrate),
     name: metadata.name,
