@@ -13,6 +13,7 @@ export const errorCodes = {
   conflict: { status: 409, type: 'invalid_request_error', retryable: true },
   gone: { status: 410, type: 'invalid_request_error', retryable: false },
   body_too_large: { status: 413, type: 'invalid_request_error', retryable: false },
+  unsupported_media_type: { status: 415, type: 'invalid_request_error', retryable: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retryable: true },
   queue_full: { status: 429, type: 'rate_limit_error', retryable: true },
   cancelled: { status: 499, type: 'invalid_request_error', retryable: false },

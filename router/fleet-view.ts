@@ -1,45 +1,61 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
-import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
 import type { EndpointSnapshot } from '@qwenfleet/core/fleet/endpoints';
-import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
+import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import type { PoolReport } from '@qwenfleet/core/load/pool-report';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { PoolView } from './policy/policy.ts';
 import { UpstreamPool } from './upstream/pool.ts';
 
+export type FleetParts = { clock: Clock; rng: Rng; onWake: (pool: string) => void };
+
 /** All pools of the router: found by name, told of new endpoints, looked at by the policy. */
 export class FleetView {
-  readonly pools: readonly UpstreamPool[];
-  #generation = -1;
+  readonly #parts: FleetParts;
+  #pools: readonly UpstreamPool[] = [];
+  #last: EndpointSnapshot | undefined;
 
-  constructor(config: RouterConfig, parts: { clock: Clock; rng: Rng; onWake: (pool: string) => void }) {
-    this.pools = config.pools.map(
-      (pool) => new UpstreamPool(pool, { ...parts, onWake: () => parts.onWake(pool.name) }),
-    );
+  constructor(pools: readonly PoolConfig[], parts: FleetParts) {
+    this.#parts = parts;
+    this.configure(pools);
+  }
+
+  get pools(): readonly UpstreamPool[] {
+    return this.#pools;
   }
 
   /** True once a list of endpoints has come. */
   get known(): boolean {
-    return this.#generation >= 0;
+    return this.#last !== undefined;
+  }
+
+  /** Takes new configurations. A pool that stays is known by its name and keeps its state; one that goes ends well. */
+  configure(configs: readonly PoolConfig[]): void {
+    const before = new Map(this.#pools.map((pool) => [pool.config.name, pool]));
+    this.#pools = configs.map((config) => {
+      const known = before.get(config.name);
+      before.delete(config.name);
+      if (!known) return this.#create(config);
+      known.configure(config);
+      return known;
+    });
+    for (const gone of before.values()) gone.retire();
   }
 
   /** Older lists than the last one are ignored. */
   update(snapshot: EndpointSnapshot): void {
-    if (snapshot.generation < this.#generation) return;
-    this.#generation = snapshot.generation;
-    for (const pool of this.pools) {
-      const seen = snapshot.pools[pool.config.name];
-      if (seen) pool.update(seen);
-    }
+    if (this.#last && snapshot.generation < this.#last.generation) return;
+    this.#last = snapshot;
+    for (const pool of this.#pools) this.#tell(pool);
   }
 
   /** The pool that goes by a name: its own, its model's or an alias. Throws `model_not_found` with what there is. */
   named(name: string, task: 'generate' | 'embed'): UpstreamPool {
     const pool =
-      this.pools.find(({ config }) => config.name === name) ??
-      this.pools.find(({ config }) => config.models.includes(name));
+      this.#pools.find(({ config }) => config.name === name) ??
+      this.#pools.find(({ config }) => config.models.includes(name));
     if (!pool) {
-      const names = ['"auto"', ...this.pools.map(({ config }) => `"${config.name}"`)].join(', ');
+      const names = ['"auto"', ...this.#pools.map(({ config }) => `"${config.name}"`)].join(', ');
       throw new FleetError('model_not_found', `model: "${name}" is not served here. Ask for one of ${names}.`, {
         param: 'model',
       });
@@ -53,7 +69,7 @@ export class FleetView {
   }
 
   views(): PoolView[] {
-    return this.pools.map((pool) => {
+    return this.#pools.map((pool) => {
       const { name, tier, task, contextLength, capabilities, costPerToken } = pool.config;
       return {
         name,
@@ -70,7 +86,20 @@ export class FleetView {
     });
   }
 
-  loads(): Record<string, PoolLoad> {
-    return Object.fromEntries(this.pools.map((pool) => [pool.config.name, pool.load]));
+  reports(): Record<string, PoolReport> {
+    return Object.fromEntries(this.#pools.map((pool) => [pool.config.name, pool.report]));
+  }
+
+  #create(config: PoolConfig): UpstreamPool {
+    const { onWake, ...parts } = this.#parts;
+    const pool = new UpstreamPool(config, { ...parts, onWake: () => onWake(config.name) });
+    this.#tell(pool);
+    return pool;
+  }
+
+  /** Endpoints may come before the configuration that names their pool. */
+  #tell(pool: UpstreamPool): void {
+    const seen = this.#last?.pools[pool.config.name];
+    if (seen) pool.update(seen);
   }
 }

@@ -5,6 +5,8 @@ import type { FleetView } from './fleet-view.ts';
 import type { PoolDecision, PoolPolicy, ScoredRequest } from './policy/policy.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 
+/** How pools are compared. */
+export type Judging = { policy: PoolPolicy; objective: RouterConfig['objective'] };
 export type Route = { pool: UpstreamPool; decision: PoolDecision };
 
 /** UTF-8 bytes of a token on average: a little over three for Chinese, about four for English. Used for a bound only. */
@@ -38,7 +40,7 @@ const promptText = (prompt: CompletionRequest['prompt']): string =>
 export function route(
   request: ChatRequest | CompletionRequest,
   fleet: FleetView,
-  { policy, objective }: { policy: PoolPolicy; objective: RouterConfig['objective'] },
+  { policy, objective }: Judging,
 ): Route {
   if (request.model === 'auto') {
     const decision = policy.decide(scoredRequest(request), fleet.views(), objective);
@@ -67,12 +69,30 @@ function namedDecision(pool: UpstreamPool, asked: string, fleet: FleetView): Poo
   };
 }
 
-/** The pool that answers in place of one that cannot; undefined when its configuration names none. */
-export function fallbackOf(pool: UpstreamPool, fleet: FleetView): UpstreamPool | undefined {
-  const tier = pool.config.fallbackTier;
-  return fleet.pools.find(
-    (other) => other !== pool && other.config.tier === tier && other.config.task === 'generate' && other.available,
-  );
+/**
+ * The pool that answers `auto` in place of those that have failed: one of the tier that the failed pool's configuration
+ * names, otherwise the next best. Undefined when no other can answer this request.
+ */
+export function fallbackRoute(
+  request: ChatRequest | CompletionRequest,
+  fleet: FleetView,
+  { policy, objective, failed }: Judging & { failed: readonly UpstreamPool[] },
+): Route | undefined {
+  const scored = scoredRequest(request);
+  const others = fleet.views().filter(({ name }) => !failed.some(({ config }) => config.name === name));
+  const tier = failed.at(-1)?.config.fallbackTier;
+  for (const views of [others.filter((view) => view.tier === tier), others]) {
+    try {
+      const decision = policy.decide(scored, views, objective);
+      return {
+        pool: fleet.named(decision.pool, 'generate'),
+        decision: { ...decision, reason: 'fallback', confidence: 0 },
+      };
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** The pool for embeddings: by name, or the only kind there is for `auto`. */

@@ -1,15 +1,14 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { FleetError } from '@qwenfleet/core/errors';
+import { describeError, FleetError } from '@qwenfleet/core/errors';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
-import type { Dispatcher } from 'undici';
 import { FleetView } from './fleet-view.ts';
 import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
 import type { PoolPolicy } from './policy/policy.ts';
 import { shippedWeights } from './score/weights.ts';
-import { createUpstreamAgent } from './upstream/attempt.ts';
+import { UpstreamAgent } from './upstream/agent.ts';
 
 export type ServiceParts = {
   config: RouterConfig;
@@ -19,81 +18,126 @@ export type ServiceParts = {
   onWake: (pool: string) => void;
 };
 
-/** One answer from its first byte to its last. */
+/** One answer from its first byte to its last. The signal's reason is always a FleetError. */
 export type Flight = { signal: AbortSignal; end: () => void };
 
-/** One router's state: its fleet, its policy, its open answers. */
+/** One router's state: its configuration, its fleet, its policy, its open answers. */
 export class RouterService {
-  readonly config: RouterConfig;
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly log: Logger;
   readonly fleet: FleetView;
   readonly policy: PoolPolicy;
   readonly telemetry = new Telemetry('router', { processMetrics: true });
-  readonly agent: Dispatcher;
+  readonly agent: UpstreamAgent;
   readonly startedEpochMs: number;
   readonly #flights = new Set<AbortController>();
-  #draining = false;
+  #config: RouterConfig;
+  #state: 'serving' | 'leaving' | 'draining' = 'serving';
   #landed: (() => void) | undefined;
 
   constructor({ config, clock, rng, log, onWake }: ServiceParts) {
-    this.config = config;
+    this.#config = config;
     this.clock = clock;
+    this.rng = rng;
     this.log = log;
-    this.fleet = new FleetView(config, { clock, rng, onWake });
+    this.fleet = new FleetView(config.pools, { clock, rng, onWake });
     this.policy = createAdaptivePolicy(shippedWeights);
-    this.agent = createUpstreamAgent(config.timeouts);
+    this.agent = new UpstreamAgent(config.timeouts.connectMs);
     this.startedEpochMs = clock.epochMs();
   }
 
+  /** The newest configuration: read it once for a request, so that the request ends under what it began with. */
+  get config(): RouterConfig {
+    return this.#config;
+  }
+
+  /** Takes a new configuration. Running answers end on what they began with, and no request is dropped. */
+  configure(config: RouterConfig): void {
+    this.#config = config;
+    this.fleet.configure(config.pools);
+    this.agent.configure(config.timeouts.connectMs);
+    this.log.level = config.logLevel;
+    this.telemetry.count('routerConfigs', { outcome: 'applied' });
+    this.log.info({ pools: config.pools.map(({ name }) => name) }, 'a new configuration is in force');
+  }
+
+  /** A configuration that is not valid came; the old one stays. */
+  refused(error: FleetError): void {
+    this.telemetry.count('routerConfigs', { outcome: 'refused' });
+    this.log.error(
+      { problem: describeError(error) },
+      'a new configuration is not valid, so the old one stays in force',
+    );
+  }
+
+  /** False as soon as it was told to stop: requests should be sent elsewhere. */
+  get leaving(): boolean {
+    return this.#state !== 'serving';
+  }
+
+  /** True when it takes nothing new. */
   get draining(): boolean {
-    return this.#draining;
+    return this.#state === 'draining';
+  }
+
+  get openAnswers(): number {
+    return this.#flights.size;
   }
 
   /** An answer begins. Its signal aborts when the client leaves, when it takes too long, or when the router must stop. */
   begin(client: AbortSignal): Flight {
     const own = new AbortController();
     this.#flights.add(own);
-    const timer = setTimeout(
-      () =>
-        own.abort(
-          new FleetError(
-            'upstream_timeout',
-            `The answer took longer than ${this.config.timeouts.totalMs} ms and was ended.`,
-          ),
-        ),
-      this.config.timeouts.totalMs,
-    );
+    const { totalMs } = this.#config.timeouts;
+    const onLeave = (): void => own.abort(new FleetError('cancelled', 'The client left before its answer ended.'));
+    if (client.aborted) onLeave();
+    else client.addEventListener('abort', onLeave, { once: true });
+    const timer = setTimeout(() => {
+      own.abort(new FleetError('upstream_timeout', `The answer took longer than ${totalMs} ms and was ended.`));
+    }, totalMs);
     return {
-      signal: AbortSignal.any([client, own.signal]),
+      signal: own.signal,
       end: () => {
         clearTimeout(timer);
+        client.removeEventListener('abort', onLeave);
         this.#flights.delete(own);
         if (this.#flights.size === 0) this.#landed?.();
       },
     };
   }
 
-  /** Takes nothing new, waits for what runs, and ends it with an error when the grace time is over. */
+  /**
+   * Stops in three steps: unready while it still serves, so that whoever sends requests can notice; then nothing new is
+   * taken and what runs may end; then what is left is ended with an error.
+   */
   async drain(): Promise<void> {
-    this.#draining = true;
+    const { noticeMs, graceMs } = this.#config.drain;
+    this.#state = 'leaving';
+    if (noticeMs > 0) await this.clock.sleep(noticeMs);
+    this.#state = 'draining';
     if (this.#flights.size === 0) return;
     const landed = new Promise<void>((resolve) => (this.#landed = resolve));
     const late = new AbortController();
-    const grace = this.clock.sleep(this.config.drain.graceMs, late.signal).catch(() => undefined);
+    const grace = this.clock.sleep(graceMs, late.signal).catch(() => undefined);
     await Promise.race([landed, grace]);
     late.abort();
+    if (this.#flights.size === 0) return;
     for (const flight of this.#flights)
       flight.abort(new FleetError('shutting_down', 'The router is stopping. Try again.'));
     // A turn for the error chunks to be written.
-    await this.clock.sleep(100);
+    await Promise.race([landed, this.clock.sleep(lastWordsMs)]);
   }
 
   async expose(): Promise<{ contentType: string; body: string }> {
-    for (const { config, load } of this.fleet.pools) {
-      this.telemetry.gauge('routerInFlight', { pool: config.name }, load.inFlight);
-      this.telemetry.gauge('routerHeld', { pool: config.name }, load.held);
+    this.telemetry.resetGauge('routerInFlight');
+    this.telemetry.resetGauge('routerHeld');
+    for (const [pool, { inFlight, held }] of Object.entries(this.fleet.reports())) {
+      this.telemetry.gauge('routerInFlight', { pool }, inFlight);
+      this.telemetry.gauge('routerHeld', { pool }, held);
     }
     return this.telemetry.expose();
   }
 }
+
+const lastWordsMs = 500;

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { poolReportSchema } from '../load/pool-report.ts';
 import { endpointSnapshotSchema } from './endpoints.ts';
 import { routerConfigSchema } from './router-config.ts';
+
+export { poolLoadSchema, type PoolLoad } from '../load/pool-report.ts';
 
 /**
  * What the local substrate and its children say to each other over Node's IPC channel.
@@ -14,26 +17,13 @@ export const toChildSchema = z.discriminatedUnion('type', [
 ]);
 export type ToChild = z.infer<typeof toChildSchema>;
 
-/** Requests that the router has for one pool; the scaler's signal. */
-export const poolLoadSchema = z.strictObject({
-  /** Sent to a replica and not yet finished. */
-  inFlight: z.int().nonnegative(),
-  /** Waiting because no replica is ready or every one is full. */
-  held: z.int().nonnegative(),
-  /** Milliseconds since the last request ended or arrived; undefined when there was none. */
-  idleMs: z.number().nonnegative().optional(),
-  /** Since the router started. */
-  requestsTotal: z.int().nonnegative(),
-});
-export type PoolLoad = z.infer<typeof poolLoadSchema>;
-
 export const fromChildSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('listening'), url: z.url() }),
   z.strictObject({ type: z.literal('progress'), phase: z.string(), done: z.number(), total: z.number() }),
   z.strictObject({ type: z.literal('ready') }),
   z.strictObject({ type: z.literal('failed'), code: z.string(), message: z.string() }),
   /** From the router, a few times a second while anything changes. */
-  z.strictObject({ type: z.literal('load'), pools: z.record(z.string(), poolLoadSchema) }),
+  z.strictObject({ type: z.literal('load'), pools: z.record(z.string(), poolReportSchema) }),
   /** From the router, at once: a request waits for a pool that has no replica. */
   z.strictObject({ type: z.literal('wake'), pool: z.string() }),
 ]);

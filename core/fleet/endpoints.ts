@@ -5,6 +5,8 @@ export const endpointSchema = z.strictObject({
   id: z.string().min(1),
   url: z.url(),
   state: z.enum(['ready', 'draining']),
+  /** Which version of the pool this replica runs, where several do at once; see `weights` of the pool. */
+  revision: z.string().min(1).max(63).optional(),
 });
 export type Endpoint = z.infer<typeof endpointSchema>;
 

@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { tierSchema } from './tier.ts';
 
+/** Revisions of one pool that may have a weight of their own at the same time. */
+export const revisionsMax = 8;
+
+/** Percent of a pool's requests by revision; revisions that are not named share what is left of 100. */
+const weightsSchema = z
+  .record(z.string().min(1).max(63), z.number().min(0).max(100))
+  .refine((weights) => Object.keys(weights).length <= revisionsMax, {
+    error: `at most ${revisionsMax} revisions may have a weight`,
+  })
+  .refine((weights) => Object.values(weights).reduce((sum, weight) => sum + weight, 0) <= 100 + 1e-9, {
+    error: 'weights are percent and must not add up to more than 100',
+  });
+
 /** One pool as the router sees it; rendered by the operator from a QwenDeployment. */
 export const poolConfigSchema = z.strictObject({
   name: z.string().min(1),
@@ -43,15 +56,16 @@ export const poolConfigSchema = z.strictObject({
   /** A pool whose replicas are all full queues this long, then answers 429. */
   saturation: z.strictObject({ queueTimeoutMs: z.int().min(0).default(20_000) }).prefault({}),
   fallbackTier: tierSchema.optional(),
+  weights: weightsSchema.default({}),
 });
 export type PoolConfig = z.infer<typeof poolConfigSchema>;
 
-export const routerConfigSchema = z.strictObject({
+/** Everything but the pools, which a file may describe in its own way. */
+export const routerSettingsSchema = z.strictObject({
   name: z.string().min(1).default('router'),
   listen: z
     .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(8080) })
     .prefault({}),
-  pools: z.array(poolConfigSchema).min(1).max(64),
   objective: z
     .strictObject({
       /** Lambda: what a whole cost unit must buy in p(correct). */
@@ -76,7 +90,25 @@ export const routerConfigSchema = z.strictObject({
     .int()
     .min(1024)
     .default(8 * 1024 * 1024),
-  drain: z.strictObject({ graceMs: z.int().min(0).default(30_000) }).prefault({}),
-  logLevel: z.string().default('info'),
+  /** Origins whose pages may call the endpoint from a browser, such as `https://chat.example.com`; `*` is any. */
+  cors: z.strictObject({ origins: z.array(z.string().min(1)).max(64).default([]) }).prefault({}),
+  drain: z
+    .strictObject({
+      /** After it was told to stop: unready but still serving, until whoever sends requests has noticed. */
+      noticeMs: z.int().min(0).default(0),
+      /** Then nothing new is taken, and running answers have this long. */
+      graceMs: z.int().min(0).default(30_000),
+    })
+    .prefault({}),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+/** A pool's name is how its state is found again after a change, so no two may share it. */
+export const uniqueNames = (pools: readonly { name: string }[]): boolean =>
+  new Set(pools.map(({ name }) => name)).size === pools.length;
+export const poolsMax = 64;
+
+export const routerConfigSchema = routerSettingsSchema.extend({
+  pools: z.array(poolConfigSchema).min(1).max(poolsMax).refine(uniqueNames, { error: 'two pools have the same name' }),
 });
 export type RouterConfig = z.infer<typeof routerConfigSchema>;

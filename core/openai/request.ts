@@ -47,7 +47,8 @@ const samplingShape = {
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   repetition_penalty: z.number().gt(0).max(2).nullish(),
-  seed: z.int().nullish(),
+  /** OpenAI's seed has 64 bits: beyond 2^53 it is rounded here, and passed on as it was written. */
+  seed: z.number().refine(Number.isInteger, { error: 'seed must be a whole number' }).nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(requestLimits.stopSequences)]).nullish(),
   n: z.int().min(1).max(requestLimits.choices).nullish(),
   stream: z.boolean().nullish(),
@@ -129,8 +130,23 @@ function sent(json: unknown, path: readonly PropertyKey[]): string {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return ', but it is missing';
     value = Reflect.get(value, key);
   }
-  const text = JSON.stringify(value) ?? 'nothing';
-  return `, got ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`;
+  return `, got ${shown(value)}`;
+}
+
+/** How much is quoted back. */
+const shownCharsMax = 60;
+const shownItemsMax = 8;
+
+/** A value in few words: what a client sent may be large, or nested deeper than can be written out. */
+function shown(value: unknown): string {
+  const text = Array.isArray(value) ? `[${value.slice(0, shownItemsMax).map(scalar).join(',')}]` : scalar(value);
+  return text.length > shownCharsMax ? `${text.slice(0, shownCharsMax - 3)}...` : text;
+}
+
+function scalar(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, shownCharsMax));
+  if (Array.isArray(value)) return '[...]';
+  return typeof value === 'object' && value !== null ? '{...}' : String(value);
 }
 
 /** The text of a message: a string as it is, parts joined, anything that is not text left out. */

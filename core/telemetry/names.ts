@@ -48,6 +48,12 @@ export const metrics = {
     help: 'Attempts after the first, by pool and cause.',
     labels: ['pool', 'cause'],
   },
+  routerConfigs: {
+    name: 'qwenfleet_router_config_reloads_total',
+    kind: 'counter',
+    help: 'Configurations that came, by outcome: applied or refused.',
+    labels: ['outcome'],
+  },
   routerTokens: {
     name: 'qwenfleet_router_tokens_total',
     kind: 'counter',

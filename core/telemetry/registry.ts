@@ -44,6 +44,11 @@ export class Telemetry {
     this.#gauges.get(key)?.set(labels, value);
   }
 
+  /** Forgets every series of a gauge, so that what is gone is not reported for ever. */
+  resetGauge(key: KeysOf<'gauge'>): void {
+    this.#gauges.get(key)?.reset();
+  }
+
   observe<K extends KeysOf<'histogram'>>(key: K, labels: Labels<K>, value: number): void {
     this.#histograms.get(key)?.observe(labels, value);
   }

@@ -101,7 +101,7 @@ export class LocalFleet {
     this.#router = new RouterProcess({
       entry: entries.router,
       stateDir: this.#processDir,
-      config: { ...config, drain: { graceMs: Math.min(config.drain.graceMs, routerGraceMs) } },
+      config: { ...config, drain: { noticeMs: 0, graceMs: Math.min(config.drain.graceMs, routerGraceMs) } },
       clock,
       rng,
       log,

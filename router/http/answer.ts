@@ -1,75 +1,121 @@
-import { asFleetError } from '@qwenfleet/core/errors';
-import { dispatch, type Dispatched } from '../upstream/dispatch.ts';
-import type { UpstreamPool } from '../upstream/pool.ts';
+import { asFleetError, FleetError } from '@qwenfleet/core/errors';
+import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
+import type { PoolDecision } from '../policy/policy.ts';
+import { hasArms } from '../policy/canary/arms.ts';
+import { fallbackRoute } from '../routing.ts';
 import type { RouterService } from '../service.ts';
+import { dispatch, type ByteStream, type Dispatched } from '../upstream/dispatch.ts';
+import type { UpstreamPool } from '../upstream/pool.ts';
+import type { RawMembers } from '../upstream/request-body.ts';
 
-export type Answering = {
-  pool: UpstreamPool;
-  path: string;
-  request: { model: string; stream?: boolean | null | undefined };
-  reason: string;
-  confidence: number;
+/** A request that has been read and is to be answered. */
+export type Asked = {
+  path: AnswerPath;
+  /** As it was written, for the pool. */
+  members: RawMembers;
+  bytes: number;
+  stream: boolean;
   requestId: string;
   startedMs: number;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
 };
 
+export type AnswerPath = '/v1/chat/completions' | '/v1/completions' | '/v1/embeddings';
+
+type Choice = { pool: UpstreamPool; decision: Pick<PoolDecision, 'reason' | 'confidence'> };
+
+/** Failures of a pool that another may not have. */
+const failsOver = new Set(['pool_unavailable', 'upstream_failed', 'upstream_timeout']);
+
+/** Answers a request for `auto`: when the chosen pool fails before its first byte, the next best one is asked. */
+export async function answerAuto(
+  service: RouterService,
+  asked: Asked,
+  { request, choice }: { request: ChatRequest | CompletionRequest; choice: Choice },
+): Promise<Response> {
+  const { policy, fleet, config } = service;
+  const failed: UpstreamPool[] = [];
+  for (let next = choice; ;) {
+    try {
+      return await answer(service, asked, next);
+    } catch (error) {
+      failed.push(next.pool);
+      const movesOn = error instanceof FleetError && failsOver.has(error.code);
+      const other = movesOn && fallbackRoute(request, fleet, { policy, objective: config.objective, failed });
+      if (!other) throw error;
+      next = other;
+    }
+  }
+}
+
 /** Has a pool answer and hands its bytes on, with what was decided in the headers. */
-export async function answer(service: RouterService, asked: Answering): Promise<Response> {
-  const { pool, path, request, requestId } = asked;
+export async function answer(service: RouterService, asked: Asked, { pool, decision }: Choice): Promise<Response> {
   const { clock, telemetry, config } = service;
-  const route = path.replace(/^\/v1\//, '');
-  const name = pool.config.name;
-  const overheadMs = clock.nowMs() - asked.startedMs;
+  const route = asked.path.replace('/v1/', '');
+  const { name, weights } = pool.config;
+  const sinceStartMs = (): number => clock.nowMs() - asked.startedMs;
+  const overheadMs = sinceStartMs();
   telemetry.observe('routerOverheadSeconds', { route }, overheadMs / 1000);
   const flight = service.begin(asked.signal);
-  const over = (status: string): void => {
+  const over = (status: number): void => {
     flight.end();
-    telemetry.count('routerRequests', { pool: name, route, status });
-    telemetry.observe('routerRequestSeconds', { pool: name, route }, (clock.nowMs() - asked.startedMs) / 1000);
+    telemetry.count('routerRequests', { pool: name, route, status: String(status) });
+    telemetry.observe('routerRequestSeconds', { pool: name, route }, sinceStartMs() / 1000);
   };
   let dispatched: Dispatched;
   try {
     dispatched = await dispatch(
       pool,
+      { ...asked, signal: flight.signal },
       {
-        path,
-        body: JSON.stringify({ ...request, model: pool.config.upstreamModel }),
-        stream: request.stream === true,
-        requestId,
-        signal: flight.signal,
-      },
-      {
-        attemptsMax: config.retry.attemptsMax,
-        agent: service.agent,
+        config,
+        agent: () => service.agent.current,
+        clock,
+        rng: service.rng,
         onRetry: (cause) => telemetry.count('routerRetries', { pool: name, cause }),
       },
     );
   } catch (error) {
-    over(String(asFleetError(error).status));
+    over(asFleetError(error).status);
     throw error;
   }
-  telemetry.observe('routerFirstByteSeconds', { pool: name, route }, (clock.nowMs() - asked.startedMs) / 1000);
+  telemetry.observe('routerFirstByteSeconds', { pool: name, route }, sinceStartMs() / 1000);
   const headers = {
-    ...dispatched.headers,
-    'content-type': dispatched.contentType,
-    'cache-control': 'no-cache',
-    'x-accel-buffering': 'no',
+    ...headersOf(dispatched),
     'x-qwenfleet-pool': name,
-    'x-qwenfleet-decision': asked.reason,
-    'x-qwenfleet-confidence': String(asked.confidence),
+    'x-qwenfleet-decision': decision.reason,
+    'x-qwenfleet-confidence': String(decision.confidence),
     'x-qwenfleet-overhead-ms': overheadMs.toFixed(2),
+    ...(hasArms(weights) && dispatched.revision !== undefined ? { 'x-qwenfleet-revision': dispatched.revision } : {}),
   };
   const finish = (): void => {
     countTokens(service, name, dispatched.usageText());
-    over(String(dispatched.status));
+    over(endStatus(dispatched, flight.signal));
   };
-  return new Response(toStream(dispatched, finish), { status: dispatched.status, headers });
+  const { body, status } = dispatched;
+  if (!(body instanceof Uint8Array)) return new Response(toStream(body, finish), { status, headers });
+  finish();
+  // Its memory is the process's own, whatever the type of a buffer in general allows.
+  return new Response(body as Uint8Array<ArrayBuffer>, { status, headers });
+}
+
+/** The last one asks proxies in front of the router not to collect a stream before they pass it on. */
+const headersOf = ({ headers, contentType }: Dispatched): Record<string, string> => ({
+  ...headers,
+  'content-type': contentType,
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+});
+
+/** The status that the answer would have had, had its end been known at its beginning. */
+function endStatus(dispatched: Dispatched, { aborted, reason }: AbortSignal): number {
+  const error = dispatched.error() ?? (aborted ? asFleetError(reason) : undefined);
+  return error?.status ?? dispatched.status;
 }
 
 /** Pulls only as fast as the client reads; leaving early ends the upstream's answer. */
-function toStream({ body }: Dispatched, finish: () => void): ReadableStream<Uint8Array> {
+function toStream(body: ByteStream, finish: () => void): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

@@ -1,5 +1,6 @@
 import type { ModelList } from '@qwenfleet/core/openai/response';
 import type { FleetView } from '../fleet-view.ts';
+import type { PoolStatusWord } from '../upstream/pool.ts';
 
 /** GET /v1/models: `auto`, then every pool by every name that it goes by; pools at zero included. */
 export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
@@ -8,7 +9,7 @@ export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
   const auto = {
     ...common,
     id: 'auto',
-    status: generating.some(({ status }) => status === 'ready') ? ('ready' as const) : ('starting' as const),
+    status: nearest(generating.map(({ status }) => status)),
     context_length: Math.max(0, ...generating.map(({ config }) => config.contextLength)),
   };
   const pools = fleet.pools.flatMap(({ config, status }) =>
@@ -24,12 +25,18 @@ export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
   return { object: 'list', data: generating.length > 0 ? [auto, ...pools] : pools };
 }
 
+/** `auto` is as near to an answer as the nearest of its pools. */
+function nearest(statuses: readonly PoolStatusWord[]): PoolStatusWord {
+  const byNearness: readonly PoolStatusWord[] = ['ready', 'starting', 'scaled-to-zero', 'unavailable'];
+  return byNearness.find((status) => statuses.includes(status)) ?? 'unavailable';
+}
+
 /** GET /v1/pools: what each pool is and does at this moment. */
 export function poolList(fleet: FleetView): { pools: Record<string, unknown>[] } {
   return {
     pools: fleet.pools.map((pool) => {
       const { name, tier, description, costPerToken, task } = pool.config;
-      const { inFlight, held } = pool.load;
+      const { inFlight, held } = pool.report;
       return {
         name,
         tier,

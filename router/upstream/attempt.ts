@@ -1,6 +1,7 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
-import { Agent, errors, request, type Dispatcher } from 'undici';
+import { errors, request, type Dispatcher } from 'undici';
+import type { Outcome } from './outcome.ts';
 
 /** An answer that is not a stream is held whole, so that a replica's death in the middle of it costs nothing. */
 export const wholeBytesMax = 64 * 1024 * 1024;
@@ -22,39 +23,29 @@ export type UpstreamAnswer = {
   rest: AsyncIterator<Uint8Array> | undefined;
 };
 
-/** Statuses after which another replica may do better. */
-const retryableStatuses = new Set([408, 429, 500, 502, 503, 504]);
-export const isRetryable = (status: number): boolean => retryableStatuses.has(status);
+export type AttemptParts = { pool: PoolConfig; agent: Dispatcher; timeouts: RouterConfig['timeouts'] };
 
 /** What a client may see of an upstream's headers. */
 const relayedHeaders = ['retry-after', 'retry-after-ms', 'x-should-retry'];
 
-/** Connections to pools: kept alive, one request each at a time, and as many as there are requests. */
-export function createUpstreamAgent(timeouts: RouterConfig['timeouts']): Agent {
-  return new Agent({
-    connect: { timeout: timeouts.connectMs },
-    headersTimeout: timeouts.firstByteMs,
-    bodyTimeout: timeouts.idleMs,
-    connections: null,
-    pipelining: 1,
-  });
-}
-
 /**
  * Sends a request to one replica and waits for the first bytes of its answer.
- * Throws `upstream_failed` when the replica cannot be reached or dies before that, `upstream_timeout` when it takes too
- * long, and the signal's reason when the client leaves.
+ * Throws `pool_unavailable` when the replica cannot be reached, `upstream_failed` when it dies before that,
+ * `upstream_timeout` when it takes too long, and the signal's reason when the client leaves.
  */
 export async function attempt(
   url: string,
   asked: UpstreamRequest,
-  { pool, agent }: { pool: PoolConfig; agent: Dispatcher },
+  { pool, agent, timeouts }: AttemptParts,
 ): Promise<UpstreamAnswer> {
   try {
     const response = await request(`${url}${asked.path}`, {
       method: 'POST',
       dispatcher: agent,
       signal: asked.signal,
+      // Without a stream the headers come with the last token, so only the limit of the whole answer applies.
+      headersTimeout: asked.stream ? timeouts.firstByteMs : timeouts.totalMs,
+      bodyTimeout: timeouts.idleMs,
       headers: {
         'content-type': 'application/json',
         accept: asked.stream ? 'text/event-stream' : 'application/json',
@@ -70,6 +61,19 @@ export async function attempt(
   }
 }
 
+/** How the replica did, from the status of its answer. */
+export function outcomeOf({ status, headers }: Pick<UpstreamAnswer, 'status' | 'headers'>): Outcome {
+  if (status === 429 || status === 503) return { kind: 'busy', status, retryAfterMs: retryAfterMs(headers) };
+  return status === 408 || status >= 500 ? { kind: 'erred' } : { kind: 'answered' };
+}
+
+function retryAfterMs(headers: Record<string, string>): number | undefined {
+  const ms = Number(headers['retry-after-ms'] ?? NaN);
+  if (Number.isFinite(ms) && ms >= 0) return ms;
+  const seconds = Number(headers['retry-after'] ?? NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
 async function begin(response: Dispatcher.ResponseData, stream: boolean): Promise<UpstreamAnswer> {
   const { statusCode: status, headers } = response;
   const contentType = String(headers['content-type'] ?? 'application/json');
@@ -77,7 +81,7 @@ async function begin(response: Dispatcher.ResponseData, stream: boolean): Promis
     relayedHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
   );
   const head = { status, contentType, headers: relayed };
-  if (!stream || status >= 400 || !contentType.includes('event-stream')) {
+  if (!stream || status >= 300 || !contentType.includes('event-stream')) {
     return { ...head, first: await whole(response), rest: undefined };
   }
   const rest: AsyncIterator<Uint8Array> = response.body[Symbol.asyncIterator]();
@@ -90,7 +94,8 @@ async function whole(response: Dispatcher.ResponseData): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of response.body) {
-    const buffer = Buffer.from(part as Uint8Array);
+    // Undici's body yields buffers; its type says any.
+    const buffer = part as Buffer;
     bytes += buffer.length;
     if (bytes > wholeBytesMax)
       throw new FleetError('upstream_failed', `The pool's answer is larger than ${wholeBytesMax} bytes.`, {
@@ -101,15 +106,30 @@ async function whole(response: Dispatcher.ResponseData): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
+/** Codes of a connection that never came about: the request was not seen by anybody. */
+const unreachableCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+]);
+
 /** What undici threw, without addresses in it. */
 export function failure(cause: unknown, pool: string): FleetError {
   if (cause instanceof FleetError) return cause;
-  const slow = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError;
-  if (slow)
+  if (cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError)
     return new FleetError('upstream_timeout', `The pool "${pool}" took too long to answer. Try again.`, { cause });
-  const unreachable = cause instanceof errors.ConnectTimeoutError || codeOf(cause) === 'ECONNREFUSED';
-  const what = unreachable ? 'cannot be reached' : 'broke off its answer';
-  return new FleetError('upstream_failed', `A replica of the pool "${pool}" ${what}. Try again.`, { cause });
+  if (cause instanceof errors.ConnectTimeoutError || unreachableCodes.has(codeOf(cause)))
+    return new FleetError(
+      'pool_unavailable',
+      `No server of the pool "${pool}" can be reached. Ask for another model, or try again shortly.`,
+      { cause, retryAfterMs: 1_000 },
+    );
+  return new FleetError('upstream_failed', `A replica of the pool "${pool}" broke off its answer. Try again.`, {
+    cause,
+  });
 }
 
-const codeOf = (cause: unknown): unknown => (cause instanceof Error && 'code' in cause ? cause.code : undefined);
+const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '');

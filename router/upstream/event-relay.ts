@@ -2,32 +2,52 @@ import { sseEventBytesMax } from '@qwenfleet/core/openai/sse';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
-const done = Buffer.from('[DONE]');
-const usage = Buffer.from('"completion_tokens"');
+const doneLine = /(?:^|\n)data: ?\[DONE\][\r\n]/;
+const errorLine = /(?:^|\n)data: ?\{"error":/;
+/** Found as bytes first, so that an ordinary chunk is never decoded. */
+const marks = {
+  done: Buffer.from('[DONE]'),
+  error: Buffer.from('{"error":'),
+  usage: Buffer.from('"completion_tokens"'),
+};
 
 /**
  * Passes the bytes of an event stream on in whole events, so that a stream which is cut inside of one can still be ended
- * well. Nothing is parsed but the chunk that carries the usage.
+ * well. Line ends may be LF or CRLF, and chunks may end anywhere. Nothing is parsed.
  */
 export class EventRelay {
-  #rest: Buffer = Buffer.alloc(0);
+  /** What came after the last whole event. */
+  #rest: Buffer[] = [];
+  #restBytes = 0;
+  #tail = '';
   #done = false;
+  #failed = false;
   #usage: Buffer | undefined;
 
   /** Bytes that may go on now: up to the end of the last whole event. Throws a RangeError when an event is too large. */
   push(chunk: Uint8Array): Buffer {
-    const bytes =
-      this.#rest.length === 0
-        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-        : Buffer.concat([this.#rest, chunk]);
-    const end = endOfLastEvent(bytes);
-    this.#rest = bytes.subarray(end);
-    if (this.#rest.length > sseEventBytesMax)
-      throw new RangeError(`an event of the stream is larger than ${sseEventBytesMax} bytes`);
-    const whole = bytes.subarray(0, end);
-    if (whole.includes(done)) this.#done = true;
-    if (whole.includes(usage)) this.#usage = whole;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const end = endOfLastEvent(bytes, this.#tail);
+    if (end === 0) {
+      this.#keep(bytes);
+      return Buffer.alloc(0);
+    }
+    const head = bytes.subarray(0, end);
+    const whole = this.#rest.length === 0 ? head : Buffer.concat([...this.#rest, head]);
+    this.#rest = [];
+    this.#restBytes = 0;
+    this.#tail = '';
+    this.#keep(bytes.subarray(end));
+    this.#look(whole);
     return whole;
+  }
+
+  /** The end of the body. What is left is passed on only when it is the line that ends a stream, its blank line missing. */
+  end(): Buffer {
+    const rest = Buffer.concat(this.#rest);
+    const isDone = /^data: ?\[DONE\]\s*$/.test(rest.toString('latin1'));
+    this.#done ||= isDone;
+    return isDone ? rest : Buffer.alloc(0);
   }
 
   /** Did the stream end as it should? */
@@ -35,18 +55,38 @@ export class EventRelay {
     return this.#done;
   }
 
+  /** Did the server report a failure in the stream itself? */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
   /** The last whole piece with token counts in it. */
   get usageText(): string | undefined {
     return this.#usage?.toString('utf8');
   }
+
+  #keep(bytes: Buffer): void {
+    this.#restBytes += bytes.length;
+    if (this.#restBytes > sseEventBytesMax)
+      throw new RangeError(`an event of the stream is larger than ${sseEventBytesMax} bytes`);
+    if (bytes.length > 0) this.#rest.push(bytes);
+    this.#tail = (this.#tail + bytes.subarray(-3).toString('latin1')).slice(-3);
+  }
+
+  #look(whole: Buffer): void {
+    if (whole.includes(marks.done)) this.#done ||= doneLine.test(whole.toString('latin1'));
+    if (whole.includes(marks.error)) this.#failed ||= errorLine.test(whole.toString('latin1'));
+    if (whole.includes(marks.usage)) this.#usage = whole;
+  }
 }
 
-/** Index after the last blank line; line ends may be LF or CRLF. */
-function endOfLastEvent(bytes: Buffer): number {
-  for (let at = bytes.length - 1; at > 0; at -= 1) {
-    if (bytes[at] !== lineFeed) continue;
-    const before = bytes[at - 1] === carriageReturn ? at - 2 : at - 1;
-    if (bytes[before] === lineFeed) return at + 1;
+/** Index after the last blank line, which may have begun in the bytes before; 0 when there is none. */
+function endOfLastEvent(bytes: Buffer, before: string): number {
+  const at = (index: number): number => (index >= 0 ? (bytes[index] ?? 0) : before.charCodeAt(before.length + index));
+  for (let index = bytes.length - 1; index >= 0; index -= 1) {
+    if (at(index) !== lineFeed) continue;
+    const previous = at(index - 1) === carriageReturn ? index - 2 : index - 1;
+    if (at(previous) === lineFeed) return index + 1;
   }
   return 0;
 }

@@ -1,64 +1,85 @@
-import { backoffMs } from '@qwenfleet/core/backoff';
 import type { Clock } from '@qwenfleet/core/clock';
-import { FleetError } from '@qwenfleet/core/errors';
-import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
+import type { FleetError } from '@qwenfleet/core/errors';
 import type { PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
 import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import type { PoolReport } from '@qwenfleet/core/load/pool-report';
 import type { Rng } from '@qwenfleet/core/rng';
-import { leastLoaded, type ReplicaView } from '../policy/least-load/choose.ts';
-import { HoldQueue } from './hold-queue.ts';
+import { Estimate } from './estimate.ts';
+import { HoldQueue, type Held } from './hold-queue.ts';
+import { isError, type Outcome } from './outcome.ts';
+import { hopeless, removed, silent, tooFull, tooSlow } from './pool-errors.ts';
+import { ReplicaSet, type Asking, type Replica } from './replica-set.ts';
+import { Tally } from './tally.ts';
 
-/** A replica that failed is left alone this long: by then the list of replicas has usually changed. */
-const shutOut = { baseMs: 1_000, maxMs: 15_000, factor: 2 };
-/** Used for estimates until a start and an answer have been seen. */
+/** Used until a start and an answer have been seen. */
 const startMsGuess = 8_000;
 const serviceMsGuess = 4_000;
-
-type Replica = ReplicaView & { url: string; failures: number };
+/** Said when nothing better is known, for instance while a single request tries whether a replica is back. */
+const retryAfterMsUsual = 1_000;
 
 /** A place at a replica; give it back exactly once. */
-export type Lease = { id: string; url: string; release: (outcome: 'answered' | 'failed') => void };
+export type Lease = {
+  id: string;
+  url: string;
+  revision: string | undefined;
+  /** The first byte of a stream has come. */
+  began: () => void;
+  release: (outcome: Outcome) => void;
+};
+
+export type Acquiring = { bytes: number; signal: AbortSignal; tried?: ReadonlySet<string> };
 
 export type PoolStatusWord = 'ready' | 'starting' | 'scaled-to-zero' | 'unavailable';
+export type PoolParts = { clock: Clock; rng: Rng; onWake: () => void };
 
 const nowhere: PoolEndpoints = { endpoints: [], desired: 0, starting: 0, wakeable: false };
 
-/** One pool's replicas, what they are doing, and the requests that wait for one of them. */
+/** One pool: its replicas, and the requests that wait for one of them. */
 export class UpstreamPool {
-  readonly config: PoolConfig;
-  readonly #clock: Clock;
-  readonly #rng: Rng;
-  readonly #onWake: () => void;
-  readonly #queue: HoldQueue;
-  #replicas: Replica[] = [];
-  /** Replicas that are gone from the list and still answer. */
-  #leaving = 0;
+  readonly #parts: PoolParts;
+  readonly #queue: HoldQueue<Held & Asking, Lease>;
+  readonly #replicas: ReplicaSet;
+  readonly #tally = new Tally();
+  readonly #startMs = new Estimate(startMsGuess, 1 / 2);
+  readonly #serviceMs = new Estimate(serviceMsGuess, 1 / 8);
+  #config: PoolConfig;
   #seen: PoolEndpoints = nowhere;
-  #requestsTotal = 0;
+  #retired = false;
   #lastMs: number | undefined;
-  #startMs = startMsGuess;
-  #serviceMs = serviceMsGuess;
   #emptySinceMs: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #looking = new AbortController();
 
-  constructor(config: PoolConfig, parts: { clock: Clock; rng: Rng; onWake: () => void }) {
-    this.config = config;
-    this.#clock = parts.clock;
-    this.#rng = parts.rng;
-    this.#onWake = parts.onWake;
+  constructor(config: PoolConfig, parts: PoolParts) {
+    this.#config = config;
+    this.#parts = parts;
     this.#queue = new HoldQueue(parts.clock, config.hold);
+    this.#replicas = new ReplicaSet(config, parts);
+  }
+
+  get config(): PoolConfig {
+    return this.#config;
+  }
+
+  /** Takes a new configuration; replicas, waiting requests and what was learned stay. */
+  configure(config: PoolConfig): void {
+    this.#config = config;
+    this.#queue.configure(config.hold);
+    this.#replicas.configure(config);
+    this.#tally.keep(this.#replicas.revisions);
+    this.#serveQueue();
+  }
+
+  /** The pool has left the configuration: what runs and what can still be served ends well, the rest is told. */
+  retire(): void {
+    this.#retired = true;
+    if (this.ready === 0) this.#queue.refuseAll(removed(this.#config));
   }
 
   /** Takes a new list of replicas; those that stay keep what is known of them. */
   update(seen: PoolEndpoints): void {
     this.#seen = seen;
-    const before = new Map(this.#replicas.map((replica) => [replica.id, replica]));
-    this.#replicas = seen.endpoints.map(({ id, url, state }) => {
-      const known = before.get(id) ?? { id, inFlight: 0, shutOutUntilMs: 0, failures: 0 };
-      before.delete(id);
-      return Object.assign(known, { url, draining: state === 'draining', concurrency: this.config.concurrency });
-    });
-    this.#leaving += [...before.values()].reduce((sum, { inFlight }) => sum + inFlight, 0);
+    this.#replicas.update(seen.endpoints);
+    this.#tally.keep(this.#replicas.revisions);
     this.#learnStart();
     const refusal = this.#refusal();
     if (refusal) this.#queue.refuseAll(refusal);
@@ -67,30 +88,33 @@ export class UpstreamPool {
 
   /**
    * A place at the least busy replica, as soon as there is one.
-   * Throws `pool_unavailable` when there will be none, `queue_full` when too many wait, `request_timeout` of holding as
-   * `pool_unavailable` or `queue_full`, and the signal's reason when the client leaves.
+   * Throws `pool_unavailable` when there will be none or came none, `queue_full` when too many wait or every replica
+   * stays busy, and the signal's reason when the client leaves.
    */
-  async acquire(bytes: number, signal: AbortSignal): Promise<Lease> {
-    const nowMs = this.#clock.nowMs();
+  async acquire({ bytes, signal, tried = new Set() }: Acquiring): Promise<Lease> {
+    const nowMs = this.#parts.clock.nowMs();
     this.#lastMs = nowMs;
-    const refusal = this.#refusal();
+    const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
     if (refusal) throw refusal;
-    const replica = this.#queue.length === 0 ? leastLoaded(this.#replicas, nowMs) : undefined;
+    const asking = { ticket: this.#parts.rng(), tried };
+    const replica = this.#queue.length === 0 ? this.#replicas.choose(asking, nowMs) : undefined;
     if (replica) return this.#lease(replica);
-    const starting = this.ready === 0;
-    const promise = this.#queue.add({
-      bytes,
-      signal,
-      timeoutMs: starting ? this.config.hold.timeoutMs : this.config.saturation.queueTimeoutMs,
-      onTimeout: () => (starting ? this.#tooSlow() : this.#tooFull()),
-    });
-    if (starting && this.#seen.wakeable) this.#onWake();
+    const promise = this.#queue.add(
+      { ...asking, bytes, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
+      Math.max(retryAfterMsUsual, this.waitMs),
+    );
+    if (this.ready === 0 && this.#seen.wakeable) this.#parts.onWake();
     this.#serveQueue();
     return promise;
   }
 
+  /** Is there another replica than these that might do better at once? */
+  hasOther(tried: ReadonlySet<string>): boolean {
+    return this.#replicas.anyOpen(this.#parts.clock.nowMs(), tried);
+  }
+
   get ready(): number {
-    return this.#replicas.filter(({ draining }) => !draining).length;
+    return this.#replicas.ready.length;
   }
 
   get desired(): number {
@@ -102,68 +126,69 @@ export class UpstreamPool {
   }
 
   get problem(): string | undefined {
-    return this.ready > 0 ? undefined : this.#seen.problem;
+    if (this.ready === 0) return this.#seen.problem;
+    return this.#replicas.down(this.#parts.clock.nowMs()) ? 'none of its servers can be reached' : undefined;
   }
 
   get status(): PoolStatusWord {
-    if (this.ready > 0) return 'ready';
+    if (this.ready > 0) return this.#replicas.down(this.#parts.clock.nowMs()) ? 'unavailable' : 'ready';
     if (this.#refusal()) return 'unavailable';
     return this.#seen.starting > 0 || this.#queue.length > 0 ? 'starting' : 'scaled-to-zero';
   }
 
   /** Can it answer, now or after a start? */
   get available(): boolean {
-    const nowMs = this.#clock.nowMs();
-    if (this.ready > 0) return this.#replicas.some((replica) => !replica.draining && replica.shutOutUntilMs <= nowMs);
+    if (this.ready > 0) return this.#replicas.anyOpen(this.#parts.clock.nowMs());
     return this.#refusal() === undefined;
   }
 
   /** Expected time until a request that came now would begin to be answered. */
   get waitMs(): number {
-    const { ready } = this;
-    if (ready === 0) return Math.round(this.#startMs);
-    const room = ready * this.config.concurrency - this.#inFlight;
-    if (room > 0 && this.#queue.length === 0) return 0;
-    return Math.round(((this.#queue.length + 1) / (ready * this.config.concurrency)) * this.#serviceMs);
+    const places = this.ready * this.#config.concurrency;
+    if (places === 0) return Math.round(this.#startMs.ms);
+    if (places > this.#replicas.inFlight() && this.#queue.length === 0) return 0;
+    return Math.round(((this.#queue.length + 1) / places) * this.#serviceMs.ms);
   }
 
-  get load(): PoolLoad {
-    const busy = this.#inFlight > 0 || this.#queue.length > 0;
-    const idleMs = busy ? 0 : this.#lastMs === undefined ? undefined : this.#clock.nowMs() - this.#lastMs;
+  get report(): PoolReport {
+    const inFlight = this.#replicas.inFlight();
+    const busy = inFlight > 0 || this.#queue.length > 0;
+    const idleMs = busy ? 0 : this.#lastMs === undefined ? undefined : this.#parts.clock.nowMs() - this.#lastMs;
+    const revisions = [...this.#replicas.revisions].map((name) => [
+      name,
+      { inFlight: this.#replicas.inFlight(name), ...this.#tally.revision(name) },
+    ]);
     return {
-      inFlight: this.#inFlight,
+      inFlight,
       held: this.#queue.length,
-      requestsTotal: this.#requestsTotal,
       ...(idleMs === undefined ? {} : { idleMs }),
+      ...this.#tally.pool,
+      revisions: Object.fromEntries(revisions),
     };
   }
 
-  get #inFlight(): number {
-    return this.#leaving + this.#replicas.reduce((sum, { inFlight }) => sum + inFlight, 0);
-  }
-
   #lease(replica: Replica): Lease {
-    const startedMs = this.#clock.nowMs();
-    replica.inFlight += 1;
-    this.#requestsTotal += 1;
+    const sentMs = this.#parts.clock.nowMs();
+    const { id, url, revision } = replica;
+    this.#replicas.take(replica);
+    this.#tally.sent(revision);
     let held = true;
     return {
-      id: replica.id,
-      url: replica.url,
+      id,
+      url,
+      revision,
+      began: () => {
+        replica.health.began();
+        this.#tally.began(revision, this.#parts.clock.nowMs() - sentMs);
+      },
       release: (outcome) => {
         if (!held) return;
         held = false;
-        if (this.#replicas.includes(replica)) replica.inFlight -= 1;
-        else this.#leaving -= 1;
-        const nowMs = this.#clock.nowMs();
+        const nowMs = this.#parts.clock.nowMs();
         this.#lastMs = nowMs;
-        if (outcome === 'answered') {
-          replica.failures = 0;
-          this.#serviceMs += (nowMs - startedMs - this.#serviceMs) / 8;
-        } else {
-          replica.shutOutUntilMs = nowMs + backoffMs(shutOut, replica.failures, this.#rng);
-          replica.failures += 1;
-        }
+        this.#replicas.release(replica, outcome, sentMs);
+        if (outcome.kind === 'answered') this.#serviceMs.learn(nowMs - sentMs);
+        if (isError(outcome)) this.#tally.failed(revision);
         this.#serveQueue();
       },
     };
@@ -171,68 +196,62 @@ export class UpstreamPool {
 
   /** Gives places to those that wait, in the order in which they came. */
   #serveQueue(): void {
-    const nowMs = this.#clock.nowMs();
-    for (;;) {
-      const replica = this.#queue.length > 0 ? leastLoaded(this.#replicas, nowMs) : undefined;
-      if (!replica) break;
-      this.#queue.serve(() => this.#lease(replica));
-    }
+    const nowMs = this.#parts.clock.nowMs();
+    this.#queue.serve(
+      (asking) => {
+        const replica = this.#replicas.choose(asking, nowMs);
+        return replica && this.#lease(replica);
+      },
+      () => this.#replicas.hasRoom(nowMs),
+    );
     this.#lookAgain(nowMs);
   }
 
-  /** When every replica is shut out, the first of them to come back is waited for. */
+  /** When replicas are shut out, the first of them to come back is waited for. */
   #lookAgain(nowMs: number): void {
-    clearTimeout(this.#timer);
-    if (this.#queue.length === 0) return;
-    const untils = this.#replicas.filter(({ draining }) => !draining).map(({ shutOutUntilMs }) => shutOutUntilMs);
-    const nextMs = Math.min(...untils.filter((untilMs) => untilMs > nowMs));
-    if (nextMs !== Infinity) this.#timer = setTimeout(() => this.#serveQueue(), nextMs - nowMs + 1);
+    this.#looking.abort();
+    const returnMs = this.#queue.length === 0 ? undefined : this.#replicas.nextReturnMs(nowMs);
+    if (returnMs === undefined) return;
+    this.#looking = new AbortController();
+    this.#parts.clock.sleep(returnMs - nowMs, this.#looking.signal).then(
+      () => this.#serveQueue(),
+      () => undefined,
+    );
   }
 
   #learnStart(): void {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#parts.clock.nowMs();
     if (this.ready === 0) {
       if (this.#seen.starting > 0) this.#emptySinceMs ??= nowMs;
     } else if (this.#emptySinceMs !== undefined) {
-      this.#startMs += (nowMs - this.#emptySinceMs - this.#startMs) / 2;
+      this.#startMs.learn(nowMs - this.#emptySinceMs);
       this.#emptySinceMs = undefined;
     }
   }
 
   /** Why waiting would be in vain; undefined while there is hope. */
   #refusal(): FleetError | undefined {
+    if (this.#retired && this.ready === 0) return removed(this.#config);
     const { starting, wakeable, problem, desired } = this.#seen;
-    if (this.#replicas.length > 0) return undefined;
+    if (this.#replicas.size > 0) return undefined;
     if (problem === undefined && (starting > 0 || wakeable || desired > 0)) return undefined;
-    const why = problem ?? 'it has no replicas and none may be started';
-    return new FleetError(
-      'pool_unavailable',
-      `The pool "${this.config.name}" cannot answer: ${why}. Ask for another model, or try again later.`,
-      {
-        retryable: false,
-      },
-    );
+    return hopeless(this.#config, this.#seen);
   }
 
-  #tooSlow(): FleetError {
-    const seconds = Math.round(this.config.hold.timeoutMs / 1000);
-    return new FleetError(
-      'pool_unavailable',
-      `The pool "${this.config.name}" had no ready replica within ${seconds} s. Try again shortly.`,
-      {
-        retryAfterMs: this.#startMs,
-      },
-    );
+  /** A start takes longer than a place does, so who waits for one has more patience. */
+  get #patienceMs(): number {
+    const { hold, saturation } = this.#config;
+    return this.ready === 0 ? hold.timeoutMs : saturation.queueTimeoutMs;
   }
 
-  #tooFull(): FleetError {
-    const seconds = Math.round(this.config.saturation.queueTimeoutMs / 1000);
-    return new FleetError(
-      'queue_full',
-      `Every replica of the pool "${this.config.name}" was busy for ${seconds} s. Try again shortly.`,
-      {
-        retryAfterMs: this.#serviceMs,
-      },
-    );
+  #onTimeout(): FleetError {
+    const nowMs = this.#parts.clock.nowMs();
+    if (this.ready === 0) return tooSlow(this.#config, this.#startMs.ms);
+    return this.#replicas.anyOpen(nowMs) ? tooFull(this.#config, this.#serviceMs.ms) : this.#silent(nowMs);
+  }
+
+  #silent(nowMs: number): FleetError {
+    const returnMs = this.#replicas.nextReturnMs(nowMs);
+    return silent(this.#config, returnMs === undefined ? retryAfterMsUsual : returnMs - nowMs);
   }
 }

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  added,
+  countOf,
+  emptyHistogram,
+  latencyBoundsMs,
+  latencyHistogramSchema,
+  observe,
+  quantileMs,
+  since,
+  type LatencyHistogram,
+} from './histogram.ts';
+
+const of = (valuesMs: readonly number[]): LatencyHistogram => {
+  const histogram = emptyHistogram();
+  for (const valueMs of valuesMs) observe(histogram, valueMs);
+  return histogram;
+};
+const values = fc.array(fc.double({ min: 0, max: 51_200, noNaN: true }), { minLength: 1, maxLength: 200 });
+
+describe('a latency histogram', () => {
+  it('counts everything once, also what is on a bound or beyond the last', () => {
+    const histogram = of([0, 25, 26, 51_200, 51_201, 1e9]);
+    expect(countOf(histogram)).toBe(6);
+    expect(histogram.counts.at(0)).toBe(2);
+    expect(histogram.counts.at(-1)).toBe(2);
+    expect(latencyHistogramSchema.parse(histogram)).toEqual(histogram);
+  });
+
+  it('says nothing of a quantile before anything was measured', () => {
+    expect(quantileMs(emptyHistogram(), 0.95)).toBeUndefined();
+  });
+
+  it('knows no more than its last bound of what is beyond it', () => {
+    expect(quantileMs(of([1e9]), 0.95)).toBe(latencyBoundsMs.at(-1));
+  });
+
+  it('finds a quantile within the bucket in which the true one lies', () => {
+    fc.assert(
+      fc.property(values, fc.double({ min: 0.01, max: 1, noNaN: true }), (valuesMs, quantile) => {
+        const sorted = valuesMs.toSorted((a, b) => a - b);
+        const trueMs = sorted[Math.ceil(quantile * sorted.length) - 1] ?? 0;
+        const highMs = latencyBoundsMs.find((boundMs) => trueMs <= boundMs) ?? Infinity;
+        const lowMs = latencyBoundsMs.findLast((boundMs) => boundMs < trueMs) ?? 0;
+        const foundMs = quantileMs(of(valuesMs), quantile) ?? NaN;
+        expect(foundMs).toBeGreaterThanOrEqual(lowMs);
+        expect(foundMs).toBeLessThanOrEqual(highMs);
+      }),
+    );
+  });
+
+  it('adds up over routers, and what came between two reports is the later without the earlier', () => {
+    fc.assert(
+      fc.property(values, values, (first, second) => {
+        const [a, b, both] = [of(first), of(second), of([...first, ...second])];
+        expect(added(a, b).counts).toEqual(both.counts);
+        expect(since(both, a).counts).toEqual(b.counts);
+      }),
+    );
+  });
+
+  it('takes a process that started again for what it has counted since', () => {
+    const after = of([10]);
+    expect(since(after, of([10, 10, 10]))).toEqual(after);
+  });
+});

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw } from '../harness/raw-http.ts';
+import { startRouter, type TestRouter } from '../harness/router.ts';
+import { refuses, serveUpstream, completes, type Upstream } from '../harness/upstream.ts';
+import { createApp } from './app.ts';
+import { publicPaths } from './guards.ts';
+
+const key = 'sk-canary-client';
+const token = 'sk-canary-upstream';
+const logged: string[] = [];
+const log = pino(
+  { level: 'trace' },
+  new Writable({ write: (chunk: Buffer, _encoding, done) => (logged.push(chunk.toString()), done()) }),
+);
+let router: TestRouter;
+let upstream: Upstream;
+beforeAll(async () => {
+  upstream = await serveUpstream();
+  const keys = [{ id: 'alice', sha256: createHash('sha256').update(key).digest('hex') }];
+  router = await startRouter(
+    [{ config: { apiKey: token }, servers: [upstream.url] }],
+    { keys, logLevel: 'trace' },
+    log,
+  );
+});
+afterAll(async () => {
+  await router.close();
+  await upstream.close();
+});
+
+/** Every path that has a route, with something in place of what may vary. */
+const routes = (): string[] => [
+  ...new Set(
+    createApp(router.service)
+      .routes.map(({ path }) => path.replace(':id{.+}', 'small'))
+      .filter((path) => !path.includes('*')),
+  ),
+];
+const guarded = (): string[] => routes().filter((path) => !publicPaths.has(path));
+const spellings = (path: string): string[] => [
+  path,
+  `${path}/`,
+  `/${path}`,
+  path.replace('/v1/', '/v1//'),
+  path.replace('/v1/', '/v1%2F'),
+  path.replace('/v1/', '/%76%31/'),
+  path.toUpperCase(),
+  `/health/..${path}`,
+  `/health/%2e%2e${path}`,
+  `${path}?key=${key}`,
+];
+const statusOf = async (path: string, method: string, authorization?: string): Promise<number> => {
+  const header = authorization === undefined ? '' : `authorization: ${authorization}\r\n`;
+  const body =
+    method === 'POST' ? '{"model":"small","messages":[{"role":"user","content":"x"}],"input":"x","prompt":"x"}' : '';
+  const head = `${method} ${path} HTTP/1.1\r\nhost: router\r\n${header}content-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  return (await sendRaw(router.url, [head + body])).status;
+};
+
+describe('an endpoint with keys', () => {
+  it('has routes to guard', () => {
+    expect(guarded().toSorted()).toEqual([
+      '/v1/chat/completions',
+      '/v1/completions',
+      '/v1/embeddings',
+      '/v1/models',
+      '/v1/models/small',
+      '/v1/pools',
+      '/v1/route/explain',
+    ]);
+  });
+
+  it('answers no spelling of any guarded route without a key, or with a wrong one', async () => {
+    const wrong = [
+      undefined,
+      'Bearer sk-wrong',
+      `Basic ${key}`,
+      key,
+      'Bearer',
+      'Bearer ',
+      `Bearer ${key} ${key}`,
+      `Bearer ${key}x`,
+    ];
+    for (const path of guarded().flatMap(spellings)) {
+      for (const method of ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'PATCH']) {
+        for (const authorization of path === guarded()[0] ? wrong : wrong.slice(0, 2)) {
+          const status = await statusOf(path, method, authorization);
+          expect([400, 401], `${method} ${path} ${authorization}`).toContain(status);
+        }
+      }
+    }
+    expect(upstream.calls).toHaveLength(0);
+  });
+
+  it('says nothing of what exists to somebody without a key', async () => {
+    expect(await statusOf('/v1/nothing', 'GET')).toBe(401);
+    expect(await statusOf('/v1/nothing', 'GET', `Bearer ${key}`)).toBe(404);
+  });
+
+  it('answers with a key, in whatever case its scheme is written', async () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER ']) {
+      expect(await statusOf('/v1/models', 'GET', `${scheme} ${key}`)).toBe(200);
+      expect(await statusOf('/v1/chat/completions', 'POST', `${scheme} ${key}`)).toBe(200);
+    }
+  });
+
+  it.each([...publicPaths])('shows %s to anybody', async (path) => {
+    expect(await statusOf(path, 'GET')).toBe(200);
+    expect(await statusOf(path, 'HEAD')).toBe(200);
+  });
+
+  it('repeats no key or token in any answer, metric or line of its log', async () => {
+    const answers: string[] = [];
+    const ask = async (path: string, init: RequestInit = {}): Promise<void> => {
+      const answer = await fetch(`${router.url}${path}`, init);
+      answers.push(JSON.stringify([...answer.headers]), await answer.text());
+    };
+    const headers = { authorization: `Bearer ${key}` };
+    for (const path of [...publicPaths, ...guarded()]) await ask(path, { headers });
+    upstream.script(refuses(500));
+    for (const body of [
+      '{',
+      '{}',
+      '{"model":"gpt","messages":[]}',
+      '{"model":"small","messages":[{"role":"user","content":"x"}]}',
+    ])
+      await ask('/v1/chat/completions', { method: 'POST', body, headers });
+    await upstream.close();
+    await ask('/v1/chat/completions', {
+      method: 'POST',
+      body: '{"model":"small","messages":[{"role":"user","content":"x"}]}',
+      headers,
+    });
+    await ask('/v1/models', { headers: { authorization: `Bearer ${key}-wrong` } });
+    router.service.configure({ ...router.service.config, retry: { attemptsMax: 1 } });
+    upstream = await serveUpstream(completes());
+    const everything = [...answers, ...logged].join('\n');
+    expect(logged.length).toBeGreaterThan(0);
+    expect(everything.length).toBeGreaterThan(10_000);
+    for (const secret of [key, token]) expect(everything).not.toContain(secret);
+  });
+});

@@ -1,0 +1,43 @@
+import { FleetError } from '@qwenfleet/core/errors';
+import type { PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
+import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
+
+const seconds = (ms: number): number => Math.round(ms / 1000);
+
+/** There will be no replica, however long one waits. */
+export const hopeless = ({ name }: PoolConfig, { problem }: PoolEndpoints): FleetError =>
+  new FleetError(
+    'pool_unavailable',
+    `The pool "${name}" cannot answer: ${problem ?? 'it has no replicas and none may be started'}. Ask for another model, or try again later.`,
+    { retryable: false },
+  );
+
+/** There are replicas, and none has answered lately. */
+export const silent = ({ name }: PoolConfig, retryAfterMs: number): FleetError =>
+  new FleetError(
+    'pool_unavailable',
+    `No server of the pool "${name}" can be reached. Ask for another model, or try again shortly.`,
+    { retryAfterMs },
+  );
+
+/** No replica became ready in time. */
+export const tooSlow = ({ name, hold }: PoolConfig, retryAfterMs: number): FleetError =>
+  new FleetError(
+    'pool_unavailable',
+    `The pool "${name}" had no ready replica within ${seconds(hold.timeoutMs)} s. Try again shortly.`,
+    { retryAfterMs },
+  );
+
+/** Every replica was busy for too long. */
+export const tooFull = ({ name, saturation }: PoolConfig, retryAfterMs: number): FleetError =>
+  new FleetError(
+    'queue_full',
+    `Every replica of the pool "${name}" was busy for ${seconds(saturation.queueTimeoutMs)} s. Try again shortly.`,
+    { retryAfterMs },
+  );
+
+/** The pool was taken out of the configuration while the request waited. */
+export const removed = ({ name }: PoolConfig): FleetError =>
+  new FleetError('pool_unavailable', `The pool "${name}" is no longer served. Ask for another model.`, {
+    retryable: false,
+  });

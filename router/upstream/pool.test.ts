@@ -1,0 +1,469 @@
+import { ManualClock } from '@qwenfleet/core/clock';
+import { FleetError } from '@qwenfleet/core/errors';
+import { poolReportSchema } from '@qwenfleet/core/load/pool-report';
+import { countOf } from '@qwenfleet/core/load/histogram';
+import { seededRng } from '@qwenfleet/core/rng';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { endpointsOf, poolOf, turns, type Server } from '../harness/router.ts';
+import { UpstreamPool, type Lease } from './pool.ts';
+
+const answered = { kind: 'answered' } as const;
+const broken = { kind: 'broken' } as const;
+const signal = new AbortController().signal;
+
+function started(settings: Record<string, unknown> = {}, servers: readonly Server[] = []) {
+  const clock = new ManualClock();
+  let wakes = 0;
+  const pool = new UpstreamPool(poolOf(settings), { clock, rng: seededRng(7), onWake: () => (wakes += 1) });
+  if (servers.length > 0) pool.update(endpointsOf(servers));
+  const acquire = (tried?: ReadonlySet<string>): Promise<Lease> =>
+    pool.acquire({ bytes: 10, signal, ...(tried ? { tried } : {}) });
+  /** What has become of a request by now. */
+  const watch = (promise: Promise<Lease>): { lease?: Lease; error?: FleetError } => {
+    const seen: { lease?: Lease; error?: FleetError } = {};
+    promise.then(
+      (lease) => (seen.lease = lease),
+      (error: FleetError) => (seen.error = error),
+    );
+    return seen;
+  };
+  return { clock, pool, acquire, watch, wakes: () => wakes };
+}
+
+const [a, b, c] = ['http://a', 'http://b', 'http://c'];
+
+describe('a pool with replicas', () => {
+  it('spreads requests, and no replica gets more than it answers at once', async () => {
+    const { acquire, watch } = started({ concurrency: 2 }, [a, b]);
+    const leases = await Promise.all([acquire(), acquire(), acquire(), acquire()]);
+    expect(leases.map(({ url }) => url).toSorted()).toEqual([a, a, b, b]);
+    const fifth = watch(acquire());
+    await turns();
+    expect(fifth.lease).toBeUndefined();
+    leases[1]?.release(answered);
+    await turns();
+    expect(fifth.lease?.url).toBe(leases[1]?.url);
+  });
+
+  it('sends nothing new to one that drains, and lets it finish', async () => {
+    const { pool, acquire } = started({}, [a]);
+    const running = await acquire();
+    pool.update(endpointsOf([{ url: a, state: 'draining' }, b]));
+    expect((await acquire()).url).toBe(b);
+    running.release(answered);
+    expect(pool.report.inFlight).toBe(1);
+  });
+
+  it('takes an address with or without the path that clients call the base', async () => {
+    const { acquire } = started({ concurrency: 1 }, ['http://a/', 'http://b/v1', 'http://c/v1/']);
+    const urls = (await Promise.all([acquire(), acquire(), acquire()])).map(({ url }) => url);
+    expect(urls).toEqual([a, b, c]);
+  });
+
+  it('asks another one after a failure while there is one', async () => {
+    const { acquire } = started({ concurrency: 4 }, [a, b]);
+    expect((await acquire(new Set([a]))).url).toBe(b);
+    expect((await acquire(new Set([a]))).url).toBe(b);
+    expect((await acquire(new Set([a, b]))).url).toBe(a);
+  });
+
+  it('sends a retry to the failed one rather than nowhere', async () => {
+    const { acquire } = started({ concurrency: 1 }, [a, b]);
+    const running = await acquire(new Set([a]));
+    expect(running.url).toBe(b);
+    expect((await acquire(new Set([a]))).url).toBe(a);
+  });
+
+  it('counts a place once, however often it is given back', async () => {
+    const { pool, acquire } = started({}, [a]);
+    const lease = await acquire();
+    lease.release(answered);
+    lease.release(broken);
+    expect(pool.report).toMatchObject({ inFlight: 0, requestsTotal: 1, errorsTotal: 0 });
+  });
+});
+
+describe('a pool at zero', () => {
+  const asleep = endpointsOf([], { wakeable: true });
+
+  it('is woken, holds the request, and answers when a replica is there', async () => {
+    const { pool, acquire, watch, wakes } = started();
+    pool.update(asleep);
+    const held = watch(acquire());
+    await turns();
+    expect([wakes(), pool.report.held, pool.status]).toEqual([1, 1, 'starting']);
+    pool.update(endpointsOf([a]));
+    await turns();
+    expect(held.lease?.url).toBe(a);
+  });
+
+  it('releases no more than the replica answers at once, in the order in which they came', async () => {
+    const { pool, acquire, watch } = started({ concurrency: 2 });
+    pool.update(asleep);
+    const held = Array.from({ length: 5 }, () => watch(acquire()));
+    pool.update(endpointsOf([a]));
+    for (let round = 0; round < 4; round += 1) {
+      await turns();
+      const places = held.map(({ lease }) => lease !== undefined);
+      expect(places).toEqual(held.map((_, at) => at < round + 2));
+      held[round]?.lease?.release(answered);
+    }
+  });
+
+  it('gives up after its hold time with 503 and how long a start takes', async () => {
+    const { pool, acquire, watch, clock } = started({ hold: { timeoutMs: 5_000 } });
+    pool.update(asleep);
+    const held = watch(acquire());
+    await clock.advance(4_999);
+    expect(held.error).toBeUndefined();
+    await clock.advance(1);
+    expect(held.error).toMatchObject({ code: 'pool_unavailable', status: 503, retryable: true });
+    expect(held.error?.retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('that may not be woken refuses at once, and says so', async () => {
+    const { pool, acquire, watch, wakes } = started();
+    pool.update(endpointsOf([], { problem: 'the pool is suspended' }));
+    const refused = watch(acquire());
+    await turns();
+    expect(refused.error).toMatchObject({ code: 'pool_unavailable', retryable: false });
+    expect(refused.error?.message).toContain('the pool is suspended');
+    expect([wakes(), pool.status, pool.problem]).toEqual([0, 'unavailable', 'the pool is suspended']);
+  });
+
+  it('tells those that wait when its start turns out to be hopeless', async () => {
+    const { pool, acquire, watch } = started();
+    pool.update(asleep);
+    const held = watch(acquire());
+    pool.update(endpointsOf([], { problem: 'the weights are truncated' }));
+    await turns();
+    expect(held.error?.message).toContain('the weights are truncated');
+  });
+
+  it('learns how long a start takes', async () => {
+    const { pool, clock } = started();
+    pool.update(endpointsOf([], { starting: 1 }));
+    const guessMs = pool.waitMs;
+    await clock.advance(1_000);
+    pool.update(endpointsOf([a]));
+    pool.update(endpointsOf([], { wakeable: true }));
+    expect(pool.waitMs).toBe((guessMs + 1_000) / 2);
+  });
+});
+
+describe('a pool that is full', () => {
+  it('answers 429 after its queue time, with when to come back', async () => {
+    const { acquire, watch, clock } = started({ concurrency: 1, saturation: { queueTimeoutMs: 3_000 } }, [a]);
+    await acquire();
+    const waiting = watch(acquire());
+    await clock.advance(2_999);
+    expect(waiting.error).toBeUndefined();
+    await clock.advance(1);
+    expect(waiting.error).toMatchObject({ code: 'queue_full', status: 429 });
+    expect(waiting.error?.retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('is more patient when its replicas go away meanwhile', async () => {
+    const settings = { concurrency: 1, saturation: { queueTimeoutMs: 3_000 }, hold: { timeoutMs: 60_000 } };
+    const { pool, acquire, watch, clock } = started(settings, [a]);
+    await acquire();
+    const waiting = watch(acquire());
+    pool.update(endpointsOf([], { starting: 1, desired: 1 }));
+    await clock.advance(30_000);
+    expect(waiting.error).toBeUndefined();
+    pool.update(endpointsOf([b]));
+    await turns();
+    expect(waiting.lease?.url).toBe(b);
+  });
+
+  it('expects a wait that grows with the queue', async () => {
+    const { pool, acquire, watch } = started({ concurrency: 1 }, [a]);
+    expect(pool.waitMs).toBe(0);
+    await acquire();
+    const first = pool.waitMs;
+    watch(acquire());
+    expect(pool.waitMs).toBe(2 * first);
+  });
+});
+
+describe('a pool whose only server is gone', () => {
+  /** Fails one request after another until the pool has had enough. */
+  async function failing(): Promise<ReturnType<typeof started>> {
+    const all = started({}, [a]);
+    for (let round = 0; round < 3; round += 1) {
+      const asked = all.watch(all.acquire());
+      await all.clock.advance(20_000);
+      asked.lease?.release(broken);
+    }
+    return all;
+  }
+
+  it('waits for its return at first', async () => {
+    const { acquire, watch, clock, pool } = started({}, [a]);
+    (await acquire()).release(broken);
+    expect(pool.available).toBe(false);
+    const waiting = watch(acquire());
+    await turns();
+    expect(waiting.lease).toBeUndefined();
+    await clock.advance(1_001);
+    expect(waiting.lease?.url).toBe(a);
+  });
+
+  it('then refuses at once with 503, and says when to try', async () => {
+    const { acquire, watch, pool } = await failing();
+    const refused = watch(acquire());
+    await turns();
+    expect(refused.error).toMatchObject({ code: 'pool_unavailable', status: 503, retryable: true });
+    expect(refused.error?.retryAfterMs).toBeGreaterThan(0);
+    expect([pool.status, pool.problem]).toEqual(['unavailable', 'none of its servers can be reached']);
+  });
+
+  it('lets one request through to see whether it is back, and then all', async () => {
+    const { acquire, watch, clock, pool } = await failing();
+    await clock.advance(20_000);
+    const trial = watch(acquire());
+    await turns();
+    expect(trial.lease?.url).toBe(a);
+    const refused = watch(acquire());
+    await turns();
+    expect(refused.error?.code).toBe('pool_unavailable');
+    trial.lease?.began();
+    expect((await acquire()).url).toBe(a);
+    expect(pool.status).toBe('ready');
+  });
+
+  it('has as good a chance as any when its server has been replaced', async () => {
+    const { acquire, pool } = await failing();
+    pool.update(endpointsOf([b]));
+    expect((await acquire()).url).toBe(b);
+  });
+});
+
+describe('a pool that has left the configuration', () => {
+  it('ends what runs and serves what waits, but starts nothing', async () => {
+    const { pool, acquire, watch } = started({ concurrency: 1 }, [a]);
+    const running = await acquire();
+    const waiting = watch(acquire());
+    pool.retire();
+    running.release(answered);
+    await turns();
+    expect(waiting.lease?.url).toBe(a);
+  });
+
+  it('tells those who wait for a start that will not come', async () => {
+    const { pool, acquire, watch } = started();
+    pool.update(endpointsOf([], { wakeable: true }));
+    const waiting = watch(acquire());
+    pool.retire();
+    await turns();
+    expect(waiting.error).toMatchObject({ code: 'pool_unavailable' });
+    expect(waiting.error?.message).toContain('no longer served');
+  });
+});
+
+describe('a pool that is given another configuration', () => {
+  it('keeps its replicas, its failures and its requests', async () => {
+    const { pool, acquire, watch } = started({ concurrency: 1 }, [a, b]);
+    (await acquire()).release(broken);
+    const running = await acquire();
+    expect(running.url).toBe(b);
+    const waiting = watch(acquire());
+    pool.configure(poolOf({ concurrency: 2 }));
+    await turns();
+    expect(waiting.lease?.url).toBe(b);
+    expect(pool.report).toMatchObject({ inFlight: 2, requestsTotal: 3 });
+  });
+});
+
+describe('a canary in a pool', () => {
+  const servers: Server[] = [
+    { url: a, revision: 'stable' },
+    { url: b, revision: 'canary' },
+  ];
+
+  it('gets its share and is reported by itself', async () => {
+    const { pool, acquire } = started({ concurrency: 1_000, weights: { canary: 20 } }, servers);
+    const leases = await Promise.all(Array.from({ length: 1_000 }, () => acquire()));
+    for (const lease of leases) {
+      lease.began();
+      lease.release(lease.revision === 'canary' ? broken : answered);
+    }
+    const { revisions, requestsTotal, errorsTotal } = pool.report;
+    expect(requestsTotal).toBe(1_000);
+    expect(revisions['canary']?.requestsTotal).toBeGreaterThan(150);
+    expect(revisions['canary']?.requestsTotal).toBeLessThan(250);
+    expect(revisions['canary']?.errorsTotal).toBe(errorsTotal);
+    expect(revisions['stable']).toMatchObject({ errorsTotal: 0, inFlight: 0 });
+  });
+
+  it('never gets what is too much for the others', async () => {
+    const { acquire, watch } = started({ concurrency: 10, weights: { canary: 10 } }, servers);
+    const seen = Array.from({ length: 200 }, () => watch(acquire()));
+    await turns();
+    const urls = seen.flatMap(({ lease }) => lease?.url ?? []);
+    expect(urls.filter((url) => url === a)).toHaveLength(10);
+    expect(urls.filter((url) => url === b).length).toBeLessThanOrEqual(10);
+    seen.find(({ lease }) => lease?.url === a)?.lease?.release(answered);
+    await turns();
+    expect(seen.flatMap(({ lease }) => lease?.url ?? []).filter((url) => url === a)).toHaveLength(11);
+  });
+
+  it('that fails a request does not get its next attempt', async () => {
+    const { acquire } = started({ concurrency: 20, weights: { canary: 100 } }, [
+      ...servers,
+      { url: c, revision: 'canary' },
+    ]);
+    for (let round = 0; round < 20; round += 1) expect((await acquire(new Set([b]))).url).not.toBe(b);
+  });
+
+  it('leaves no trace when it is gone', () => {
+    const { pool } = started({}, servers);
+    pool.update(endpointsOf([{ url: a, revision: 'stable' }]));
+    expect(Object.keys(pool.report.revisions)).toEqual(['stable']);
+  });
+});
+
+describe('the report of a pool', () => {
+  it('counts times to the first byte', async () => {
+    const { pool, acquire, clock } = started({}, [a]);
+    const lease = await acquire();
+    await clock.advance(150);
+    lease.began();
+    expect(countOf(pool.report.firstByte)).toBe(1);
+    expect(pool.report.firstByte.sumMs).toBe(150);
+  });
+
+  it('says how long nothing has been asked of it', async () => {
+    const { pool, acquire, clock } = started({}, [a]);
+    expect(pool.report.idleMs).toBeUndefined();
+    const lease = await acquire();
+    await clock.advance(500);
+    expect(pool.report.idleMs).toBe(0);
+    lease.release(answered);
+    await clock.advance(700);
+    expect(pool.report.idleMs).toBe(700);
+  });
+});
+
+describe('any sequence of requests, ends, lists and time', () => {
+  const server = fc.record({
+    url: fc.constantFrom(a, b, c),
+    state: fc.constantFrom('ready' as const, 'draining' as const),
+    revision: fc.constantFrom('old', 'new'),
+  });
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.constant({ do: 'acquire' as const }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('release' as const),
+        which: fc.nat(30),
+        how: fc.constantFrom('answered' as const, 'broken' as const, 'erred' as const, 'left' as const),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('update' as const), servers: fc.array(server) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), which: fc.nat(30) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(3_000) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('configure' as const),
+        concurrency: fc.integer({ min: 1, max: 4 }),
+        weights: fc.constantFrom({}, { new: 30 }, { new: 0 }, { old: 50, new: 50 }),
+      }),
+    },
+  );
+
+  it('keeps the limit of each replica, and its report is what was taken and not given back', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { pool, clock } = started({ concurrency: 2, hold: { queueMax: 5 } });
+        pool.update(endpointsOf([a, b].map((url) => ({ url, revision: 'old' }))));
+        const open = new Set<Lease>();
+        const clients: AbortController[] = [];
+        let [taken, limit] = [0, 2];
+        for (const one of steps) {
+          if (one.do === 'acquire') {
+            const client = new AbortController();
+            clients.push(client);
+            pool.acquire({ bytes: 1, signal: client.signal }).then(
+              (lease) => {
+                taken += 1;
+                open.add(lease);
+                const atReplica = [...open].filter(({ id }) => id === lease.id).length;
+                // Those that were running when the limit was lowered, or the replica came back, may stay.
+                expect(atReplica <= Math.max(limit, 4)).toBe(true);
+              },
+              () => undefined,
+            );
+          } else if (one.do === 'release') {
+            const lease = [...open][one.which % Math.max(1, open.size)];
+            if (lease) {
+              open.delete(lease);
+              lease.release({ kind: one.how });
+            }
+          } else if (one.do === 'update') pool.update(endpointsOf(one.servers, { wakeable: true }));
+          else if (one.do === 'leave') clients[one.which]?.abort(new FleetError('cancelled', 'gone'));
+          else if (one.do === 'wait') await clock.advance(one.ms);
+          else {
+            limit = one.concurrency;
+            pool.configure(poolOf({ concurrency: limit, weights: one.weights, hold: { queueMax: 5 } }));
+          }
+          await turns(2);
+          const { report } = pool;
+          expect(poolReportSchema.parse(report)).toEqual(report);
+          expect(report.inFlight).toBe(open.size);
+          expect(report.requestsTotal).toBe(taken);
+          expect(report.held).toBeLessThanOrEqual(5);
+          const parts = Object.values(report.revisions);
+          expect(parts.reduce((sum, { inFlight }) => sum + inFlight, 0)).toBe(open.size);
+        }
+        // A place that is given back goes to whoever waits.
+        for (const lease of open) {
+          open.delete(lease);
+          lease.release(answered);
+          await turns(2);
+        }
+        expect(pool.report.inFlight).toBe(0);
+        await clock.advance(200_000);
+        expect(pool.report.held).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('never has more at a replica than it answers at once', async () => {
+    const simple = fc.oneof(
+      fc.constant('acquire' as const),
+      fc.constant('release' as const),
+      fc.constant('wait' as const),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(simple, { maxLength: 80 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (steps, concurrency) => {
+          const { pool, clock } = started({ concurrency, hold: { queueMax: 50 } }, [a, b]);
+          const open: Lease[] = [];
+          let most = 0;
+          for (const one of steps) {
+            if (one === 'acquire')
+              pool.acquire({ bytes: 1, signal }).then(
+                (lease) => open.push(lease),
+                () => undefined,
+              );
+            else if (one === 'release') open.shift()?.release(answered);
+            else await clock.advance(100);
+            await turns(2);
+            for (const url of [a, b]) most = Math.max(most, open.filter((lease) => lease.url === url).length);
+            // Nobody waits while there is room.
+            if (pool.report.held > 0) expect(open).toHaveLength(2 * concurrency);
+          }
+          expect(most).toBeLessThanOrEqual(concurrency);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});

@@ -1,0 +1,148 @@
+import type { Clock } from '@qwenfleet/core/clock';
+import type { Endpoint } from '@qwenfleet/core/fleet/endpoints';
+import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import type { Rng } from '@qwenfleet/core/rng';
+import { armsOf, drawArms, mayAnswer } from '../policy/canary/arms.ts';
+import { leastLoaded } from '../policy/least-load/choose.ts';
+import { Health } from './health.ts';
+import type { Outcome } from './outcome.ts';
+
+export type Replica = {
+  id: string;
+  url: string;
+  revision: string | undefined;
+  draining: boolean;
+  concurrency: number;
+  inFlight: number;
+  readonly health: Health;
+};
+
+/** What a request brings to the choice of its replica. */
+export type Asking = {
+  /** In [0, 1): which arm it draws. */
+  ticket: number;
+  /** Replicas that have failed it already: asked again only when there is no other. */
+  tried: ReadonlySet<string>;
+};
+
+type Spread = Pick<PoolConfig, 'concurrency' | 'weights'>;
+
+/** One pool's replicas: who is there, who may be asked, and how much each does. */
+export class ReplicaSet {
+  readonly #clock: Clock;
+  readonly #rng: Rng;
+  #spread: Spread;
+  #replicas: readonly Replica[] = [];
+  /** Gone from the list, and still answering. */
+  readonly #leaving = new Set<Replica>();
+
+  constructor(spread: Spread, { clock, rng }: { clock: Clock; rng: Rng }) {
+    this.#spread = spread;
+    this.#clock = clock;
+    this.#rng = rng;
+  }
+
+  configure(spread: Spread): void {
+    this.#spread = spread;
+    for (const replica of this.#replicas) replica.concurrency = spread.concurrency;
+  }
+
+  /** Takes a new list; replicas that stay keep what is known of them. */
+  update(endpoints: readonly Endpoint[]): void {
+    const before = new Map(this.#replicas.map((replica) => [replica.id, replica]));
+    this.#replicas = [...new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])).values()].map((endpoint) => {
+      const { id, url, state, revision } = endpoint;
+      const known = before.get(id) ?? { id, inFlight: 0, health: new Health() };
+      before.delete(id);
+      return Object.assign(known, {
+        url: baseOf(url),
+        revision,
+        draining: state === 'draining',
+        concurrency: this.#spread.concurrency,
+      });
+    });
+    for (const gone of before.values()) if (gone.inFlight > 0) this.#leaving.add(gone);
+  }
+
+  get size(): number {
+    return this.#replicas.length;
+  }
+
+  /** Replicas that take new requests, those that are shut out for a moment included. */
+  get ready(): readonly Replica[] {
+    return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, this.#spread.weights));
+  }
+
+  /** Requests with all replicas, or with those of one revision. */
+  inFlight(revision?: string): number {
+    return [...this.#replicas, ...this.#leaving]
+      .filter((replica) => revision === undefined || replica.revision === revision)
+      .reduce((sum, replica) => sum + replica.inFlight, 0);
+  }
+
+  /** Revisions that are there, weighted, or still answering. */
+  get revisions(): ReadonlySet<string> {
+    const present = [...this.#replicas, ...this.#leaving].flatMap(({ revision }) => revision ?? []);
+    return new Set([...present, ...Object.keys(this.#spread.weights)]);
+  }
+
+  /** May any be asked now, were there room? Those in `tried` do not count. */
+  anyOpen(nowMs: number, tried: ReadonlySet<string> = new Set()): boolean {
+    return this.ready.some(({ id, health }) => health.open(nowMs) && !tried.has(id));
+  }
+
+  /** Has any that may be asked room for one more? */
+  hasRoom(nowMs: number): boolean {
+    return this.ready.some(({ health, inFlight, concurrency }) => health.open(nowMs) && inFlight < concurrency);
+  }
+
+  /** Every one has failed again and again: waiting is a bad bet. */
+  down(nowMs: number): boolean {
+    const { ready } = this;
+    return ready.length > 0 && ready.every(({ health }) => health.down(nowMs));
+  }
+
+  /** When the next one that is shut out comes back; undefined when none is. */
+  nextReturnMs(nowMs: number): number | undefined {
+    const untils = this.ready.map(({ health }) => health.shutOutUntilMs).filter((untilMs) => untilMs > nowMs);
+    return untils.length === 0 ? undefined : Math.min(...untils);
+  }
+
+  /** The replica for a request; undefined when it has to wait. */
+  choose({ ticket, tried }: Asking, nowMs: number): Replica | undefined {
+    const open = this.ready.filter(({ health }) => health.open(nowMs));
+    const fresh = tried.size === 0 ? open : open.filter(({ id }) => !tried.has(id));
+    return this.#among(fresh, ticket) ?? (tried.size === 0 ? undefined : this.#among(open, ticket));
+  }
+
+  take(replica: Replica): void {
+    replica.inFlight += 1;
+    replica.health.asked();
+  }
+
+  /** Ends a request of `take`. */
+  release(replica: Replica, outcome: Outcome, sentMs: number): void {
+    replica.inFlight -= 1;
+    if (replica.inFlight === 0) this.#leaving.delete(replica);
+    const nowMs = this.#clock.nowMs();
+    replica.health.learn(outcome, { sentMs, nowMs, expendable: this.#expendable(replica, nowMs) }, this.#rng);
+  }
+
+  #among(replicas: readonly Replica[], ticket: number): Replica | undefined {
+    for (const arm of drawArms(armsOf(replicas, this.#spread.weights), ticket)) {
+      const found = leastLoaded(arm.replicas);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** Would at least half of the replicas be left without it? */
+  #expendable(replica: Replica, nowMs: number): boolean {
+    const { ready } = this;
+    const others = ready.filter((other) => other !== replica && other.health.open(nowMs));
+    return others.length >= 1 && others.length >= ready.length / 2;
+  }
+}
+
+/** Addresses are given with and without what OpenAI's clients call the base path. */
+const baseOf = (url: string): string => url.replace(/\/+$/, '').replace(/\/v1$/, '');
