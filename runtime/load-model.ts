@@ -2,7 +2,9 @@ import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { Generator, LoadProgress, StepRow } from './backend/backend.ts';
-import { Engine, type StepObserver } from './engine/engine.ts';
+import { EncoderEngine } from './engine/encoder-engine.ts';
+import { Engine } from './engine/engine.ts';
+import type { EngineObserver } from './engine/generation.ts';
 import { loadModel } from './model/load.ts';
 import { readModel } from './model/read.ts';
 import { samplingDefaults, type ServedModel } from './served-model.ts';
@@ -12,7 +14,7 @@ import { ChatTemplate } from './text/chat-template.ts';
 import { openTokenizer } from './text/hugging-face.ts';
 import { readTextFiles } from './text/model-files.ts';
 
-export type LoadParts = { source: SourceConfig; clock: Clock; onProgress: LoadProgress; onStep: StepObserver };
+export type LoadParts = { source: SourceConfig; clock: Clock; onProgress: LoadProgress; observer: EngineObserver };
 
 /**
  * A model's journey: pull, read, build or find the graph, load, and one answer to warm up.
@@ -43,15 +45,22 @@ export async function loadServedModel(config: RuntimeConfig, parts: LoadParts): 
     onProgress: parts.onProgress,
   });
   if (loaded.kind === 'encoder') {
-    await loaded.encode([tokenizer.encodeWhole('warm up')]);
-    return { task: 'embed', tokenizer, encoder: loaded, contextLength: Math.min(slotTokens, loaded.tokensMax) };
+    const engine = new EncoderEngine({ encoder: loaded, clock: parts.clock, queueMax, ...parts.observer });
+    const served: ServedModel = {
+      task: 'embed',
+      tokenizer,
+      engine,
+      contextLength: Math.min(slotTokens, loaded.tokensMax),
+    };
+    await probe(served);
+    return served;
   }
   const engine = new Engine({
     generator: loaded,
     clock: parts.clock,
     prefillChunkTokens,
     queueMax,
-    onStep: parts.onStep,
+    ...parts.observer,
   });
   const served: ServedModel = {
     task: 'generate',
@@ -79,7 +88,7 @@ async function warmUp(generator: Generator, prefillChunkTokens: number): Promise
 /** One token through the engine, or one vector through the encoder: what a health check can trust. */
 export async function probe(model: ServedModel, signal: AbortSignal = new AbortController().signal): Promise<void> {
   if (model.task === 'embed') {
-    await model.encoder.encode([model.tokenizer.encodeWhole('probe')]);
+    await model.engine.encode({ inputs: [model.tokenizer.encodeWhole('probe')], internal: true, signal });
     return;
   }
   const request = {
@@ -95,6 +104,7 @@ export async function probe(model: ServedModel, signal: AbortSignal = new AbortC
     },
     maxTokens: 1,
     stopTokens: new Set<number>(),
+    internal: true,
     signal,
   };
   for await (const _ of model.engine.generate(request));

@@ -53,7 +53,7 @@ try {
   const model = await loadServedModel(config, {
     source: readSourceConfig(config.cacheDir),
     clock: systemClock,
-    onStep: service.onStep,
+    observer: service.observer,
     onProgress: (phase, done, total) => {
       service.loading(phase, done, total);
       tell({ type: 'progress', phase, done, total });

@@ -1,4 +1,4 @@
-import type { Encoder } from './backend/backend.ts';
+import type { EncoderEngine } from './engine/encoder-engine.ts';
 import type { GenerationEngine } from './engine/generation.ts';
 import type { ChatTemplate } from './text/chat-template.ts';
 import type { Tokenizer } from './text/tokenizer.ts';
@@ -25,7 +25,7 @@ export type ServedGenerator = {
 export type ServedEncoder = {
   task: 'embed';
   tokenizer: Tokenizer;
-  encoder: Encoder;
+  engine: EncoderEngine;
   contextLength: number;
 };
 

@@ -5,8 +5,8 @@ import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
-import type { StepObserver } from './engine/engine.ts';
-import type { EngineStats } from './engine/generation.ts';
+import type { EngineObserver } from './engine/generation.ts';
+import type { EngineStats } from './engine/model-engine.ts';
 import type { RuntimeService } from './http/app.ts';
 import { probe } from './load-model.ts';
 import type { ServedModel } from './served-model.ts';
@@ -52,12 +52,26 @@ export class Service implements RuntimeService {
     this.drainAsked = new Promise((resolve) => (this.#drained = resolve));
   }
 
-  readonly onStep: StepObserver = ({ kind, sequences, tokens, durationMs }) => {
-    this.telemetry.observe('runtimeStepSeconds', { kind }, durationMs / 1000);
-    if (kind === 'decode') this.telemetry.observe('runtimeBatchSize', {}, sequences);
-    this.telemetry.count('runtimeTokens', { type: kind === 'decode' ? 'completion' : 'prompt' }, tokens);
-    (kind === 'decode' ? this.#completion : this.#prompt).add(tokens);
+  readonly observer: Required<EngineObserver> = {
+    onStep: ({ kind, sequences, tokens, drawn, durationMs }) => {
+      this.telemetry.observe('runtimeStepSeconds', { kind }, durationMs / 1000);
+      if (kind === 'decode') this.telemetry.observe('runtimeBatchSize', {}, sequences);
+      if (kind !== 'decode') this.#count('prompt', tokens);
+      this.#count('completion', drawn);
+    },
+    onEnd: ({ firstTokenMs, totalMs, completionTokens }) => {
+      if (completionTokens > 0) this.telemetry.observe('runtimeFirstTokenSeconds', {}, firstTokenMs / 1000);
+      if (completionTokens < 2) return;
+      this.telemetry.observe('runtimeTokenSeconds', {}, (totalMs - firstTokenMs) / (completionTokens - 1) / 1000);
+    },
+    onFault: (err) => this.log.error({ err }, 'the engine failed, and with it all that ran'),
   };
+
+  #count(type: 'prompt' | 'completion', tokens: number): void {
+    if (tokens === 0) return;
+    this.telemetry.count('runtimeTokens', { type }, tokens);
+    (type === 'prompt' ? this.#prompt : this.#completion).add(tokens);
+  }
 
   loading(phase: string, done: number, total: number): void {
     this.#load = { phase, done, total };
@@ -126,7 +140,7 @@ export class Service implements RuntimeService {
   /** Waits for what runs; ends it after the grace time. */
   async finish(): Promise<void> {
     this.#state = 'draining';
-    if (this.#model?.task === 'generate') await this.#model.engine.drain(this.#config.drain.graceMs);
+    await this.#model?.engine.drain(this.#config.drain.graceMs);
   }
 
   newCall(): { created: number; seed: number } {
@@ -138,7 +152,7 @@ export class Service implements RuntimeService {
   }
 
   #stats(): EngineStats {
-    if (this.#model?.task === 'generate') return this.#model.engine.stats();
+    if (this.#model) return this.#model.engine.stats();
     const { slots, contextLength } = this.#config.engine;
     return {
       slots,
@@ -148,7 +162,9 @@ export class Service implements RuntimeService {
       kvTokensMax: 0,
       promptTokensTotal: 0,
       completionTokensTotal: 0,
+      waitMs: 0,
       heartbeatAgeMs: 0,
+      longestStepMs: 0,
       contextLength,
     };
   }

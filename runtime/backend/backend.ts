@@ -13,8 +13,11 @@ export type StepRow = {
 export type Step = {
   firstSlot: number;
   rows: readonly StepRow[];
-  /** False for a prefill chunk that is not the prompt's last: no logits are computed. */
-  wantLogits: boolean;
+  /**
+   * False for a prefill chunk that is not the prompt's last: no logits are computed. `every` asks for those of each token
+   * of the only row, which then has `slots` tokens at most.
+   */
+  wantLogits: boolean | 'every';
 };
 
 /** A decoder in memory with its static KV cache: `slots` sequences of up to `slotTokens` tokens each. */
@@ -25,14 +28,14 @@ export interface Generator {
   readonly slotTokens: number;
   /**
    * Runs one step off the event loop. Never called again before it has settled.
-   * @returns logits of each row's last token, float32 [rows, vocabularySize] row-major; a view that the next step
-   *   overwrites. Empty when `wantLogits` is false.
+   * @returns logits of each row's last token, float32 [rows, vocabularySize] row-major, or of every token of the row; a
+   *   view that the next step overwrites. Empty when `wantLogits` is false.
    * @throws FleetError `engine_failed` when the run failed; the cache of the slots involved is then undefined.
    */
   step(step: Step): Promise<Float32Array>;
   /** Copies the first `tokens` cached tokens of one slot over another: keeps active slots adjacent, shares prefixes. */
   copySlot(from: number, to: number, tokens: number): void;
-  /** Frees everything; no step may be running. */
+  /** Frees everything once the step that runs is over. Later steps throw `engine_failed`; a second release does nothing. */
   release(): Promise<void>;
 }
 
@@ -43,6 +46,7 @@ export interface Encoder {
   readonly tokensMax: number;
   /** Mean-pooled, L2-normalised when the model says so; one vector of `dimensions` floats per input. */
   encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]>;
+  /** Frees everything once what runs is over. Later inputs are refused; a second release does nothing. */
   release(): Promise<void>;
 }
 

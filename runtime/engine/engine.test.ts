@@ -4,19 +4,8 @@ import { ManualClock, systemClock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
 import { FakeGenerator, type FakeOptions } from '../backend/fake/generator.ts';
 import { Engine } from './engine.ts';
-import type { GenerationEnd, GenerationRequest } from './generation.ts';
-
-const plain = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: new Map<number, number>(),
-  seed: 7,
-};
+import { collect, plainSampling as plain, requestOf as request } from '../fixtures/generation.ts';
+import type { GenerationEnd } from './generation.ts';
 
 function engineOf(options: Partial<FakeOptions> & { queueMax?: number; prefillChunkTokens?: number } = {}): {
   engine: Engine;
@@ -33,26 +22,6 @@ function engineOf(options: Partial<FakeOptions> & { queueMax?: number; prefillCh
       prefillChunkTokens: options.prefillChunkTokens ?? 8,
     }),
   };
-}
-
-const request = (prompt: number[], changes: Partial<GenerationRequest> = {}): GenerationRequest => ({
-  id: 'r',
-  promptTokens: prompt,
-  sampling: plain,
-  maxTokens: 10,
-  stopTokens: new Set(),
-  signal: new AbortController().signal,
-  ...changes,
-});
-
-async function collect(engine: Engine, asked: GenerationRequest): Promise<{ tokens: number[]; end: GenerationEnd }> {
-  const stream = engine.generate(asked);
-  const tokens: number[] = [];
-  for (;;) {
-    const next = await stream.next();
-    if (next.done) return { tokens, end: next.value };
-    tokens.push(next.value.token);
-  }
 }
 
 const prompts = Array.from({ length: 8 }, (_, index) =>

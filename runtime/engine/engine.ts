@@ -3,24 +3,27 @@ import { FleetError, asFleetError } from '@qwenfleet/core/errors';
 import { seededRng, type Rng } from '@qwenfleet/core/rng';
 import type { Generator } from '../backend/backend.ts';
 import { sample, withLogprobs } from '../sample/sampler.ts';
-import type { EngineStats, GeneratedToken, GenerationEnd, GenerationEngine, GenerationRequest } from './generation.ts';
+import type {
+  EngineObserver,
+  GeneratedToken,
+  GenerationEnd,
+  GenerationEngine,
+  GenerationRequest,
+} from './generation.ts';
+import type { EngineStats } from './model-engine.ts';
+import { restsWithin } from './rest.ts';
 import { Scheduler, type ScheduledStep } from './scheduler.ts';
 import { completionTokens, endOf, type Sequence } from './sequence.ts';
 import { TokenStream } from './token-stream.ts';
 
-export type StepObserver = (step: {
-  kind: ScheduledStep['kind'];
-  sequences: number;
-  tokens: number;
-  durationMs: number;
-}) => void;
+/** How long the step that runs at the end of a drain may still take before it counts as hung; longer for slow models. */
+const lastStepMsMin = 10_000;
 
-export type EngineOptions = {
+export type EngineOptions = EngineObserver & {
   generator: Generator;
   clock: Clock;
   prefillChunkTokens: number;
   queueMax: number;
-  onStep?: StepObserver;
 };
 
 /** A sequence with what the engine alone needs of it. */
@@ -39,21 +42,24 @@ export class Engine implements GenerationEngine {
   readonly #generator: Generator;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
-  readonly #onStep: StepObserver | undefined;
+  readonly #observer: EngineObserver;
   readonly #active = new Map<Sequence, Active>();
   #loop: Promise<void> | undefined;
   #draining = false;
+  /** A step hung while the engine was drained: whatever it still does, nothing follows. */
+  #abandoned = false;
   #lastTurnMs: number;
+  #longestStepMs = 0;
   #promptTokens = 0;
   #completionTokens = 0;
   /** Mean time that a sequence held a slot, for honest estimates of a wait. */
   #slotMs = 1_000;
 
-  constructor({ generator, clock, prefillChunkTokens, queueMax, onStep }: EngineOptions) {
+  constructor({ generator, clock, prefillChunkTokens, queueMax, ...observer }: EngineOptions) {
     const { slots, slotTokens } = generator;
     this.#generator = generator;
     this.#clock = clock;
-    this.#onStep = onStep;
+    this.#observer = observer;
     this.#scheduler = new Scheduler({ slots, slotTokens, prefillChunkTokens, queueMax });
     this.#lastTurnMs = clock.nowMs();
   }
@@ -83,24 +89,32 @@ export class Engine implements GenerationEngine {
       kvTokensMax: slots * slotTokens,
       promptTokensTotal: this.#promptTokens,
       completionTokensTotal: this.#completionTokens,
+      waitMs: running.length + waiting.length < slots ? 0 : this.#waitMs(),
       heartbeatAgeMs: this.#loop ? this.#clock.nowMs() - this.#lastTurnMs : 0,
+      longestStepMs: this.#longestStepMs,
       contextLength: slotTokens,
     };
   }
 
-  async drain(graceMs: number): Promise<void> {
+  async drain(graceMs: number): Promise<boolean> {
     this.#draining = true;
-    const deadline = new AbortController();
-    const grace = this.#clock.sleep(graceMs, deadline.signal).then(
-      () => {
-        for (const active of this.#active.values())
-          this.#cancel(active, new FleetError('shutting_down', 'The server is stopping. Try again.'));
-      },
-      () => undefined,
-    );
-    while (this.#loop) await this.#loop;
-    deadline.abort();
-    await grace;
+    if (await this.#restsWithin(graceMs)) return true;
+    const stopping = new FleetError('shutting_down', 'The server is stopping. Try again.');
+    for (const active of this.#active.values()) this.#cancel(active, stopping);
+    if (await this.#restsWithin(Math.max(lastStepMsMin, 2 * this.#longestStepMs))) return true;
+    // The step hangs and cannot be ended: its readers are told, and nobody waits for it.
+    this.#abandoned = true;
+    this.#failAll(stopping);
+    return false;
+  }
+
+  async release(): Promise<void> {
+    this.#draining = true;
+    await this.#generator.release();
+  }
+
+  #restsWithin(waitMs: number): Promise<boolean> {
+    return restsWithin(() => this.#loop, waitMs, this.#clock);
   }
 
   #add(request: GenerationRequest): Active {
@@ -132,15 +146,20 @@ export class Engine implements GenerationEngine {
       seen: new Set(request.promptTokens),
       cancelled: undefined,
     };
+    const [first] = request.promptTokens;
+    if (request.promptLogprobs && first !== undefined) active.stream.push({ token: { token: first, ofPrompt: true } });
     this.#active.set(sequence, active);
     this.#wake();
     return active;
   }
 
   /** A full queue empties at the rate at which slots come free. */
+  #waitMs(): number {
+    return ((this.#scheduler.waiting.length + 1) / this.#generator.slots) * this.#slotMs;
+  }
+
   #withEstimate(error: FleetError): FleetError {
-    const waitMs = ((this.#scheduler.waiting.length + 1) / this.#generator.slots) * this.#slotMs;
-    return new FleetError('queue_full', error.message, { retryAfterMs: waitMs });
+    return new FleetError('queue_full', error.message, { retryAfterMs: this.#waitMs() });
   }
 
   #cancel(active: Active, reason = cancelled()): void {
@@ -151,14 +170,16 @@ export class Engine implements GenerationEngine {
   }
 
   #wake(): void {
-    this.#loop ??= this.#run().finally(() => {
-      this.#loop = undefined;
-      if (this.#active.size > 0) this.#wake();
-    });
+    this.#loop ??= this.#run()
+      .catch((fault: unknown) => this.#broken(fault))
+      .finally(() => {
+        this.#loop = undefined;
+        if (this.#active.size > 0) this.#wake();
+      });
   }
 
   async #run(): Promise<void> {
-    for (;;) {
+    while (!this.#abandoned) {
       this.#lastTurnMs = this.#clock.nowMs();
       for (const active of this.#active.values()) if (active.cancelled) this.#fail(active, active.cancelled);
       this.#scheduler.admit((sequence) => (sequence.startedMs = this.#clock.nowMs()));
@@ -168,33 +189,63 @@ export class Engine implements GenerationEngine {
     }
   }
 
+  /** What is in the slots is unknown after a fault outside of a step, so that nothing that runs can go on. */
+  #broken(fault: unknown): void {
+    const cause = fault instanceof Error ? fault : new Error(String(fault));
+    this.#failAll(new FleetError('engine_failed', 'The engine failed. Try again.', { cause }));
+    this.#observer.onFault?.(cause);
+  }
+
+  #failAll(error: FleetError): void {
+    this.#scheduler.clear();
+    for (const active of this.#active.values()) active.stream.push({ error });
+    this.#active.clear();
+  }
+
   /** One step. One that fails takes only its own sequences with it. */
   async #turn(scheduled: ScheduledStep): Promise<void> {
     const startedMs = this.#clock.nowMs();
     try {
       const logits = await this.#generator.step(scheduled.step);
+      if (this.#abandoned) return;
       this.#scheduler.computed(scheduled);
-      if (scheduled.step.wantLogits) this.#take(scheduled, logits);
+      const drawnBefore = this.#completionTokens;
+      this.#take(scheduled, logits);
+      this.#report(scheduled, this.#completionTokens - drawnBefore, startedMs);
     } catch (error) {
       const failure = asFleetError(error);
       for (const sequence of scheduled.sequences) this.#withActive(sequence, (active) => this.#fail(active, failure));
     }
-    const tokens = scheduled.step.rows.reduce((sum, row) => sum + row.tokens.length, 0);
-    if (scheduled.kind === 'prefill') this.#promptTokens += tokens;
-    this.#onStep?.({
-      kind: scheduled.kind,
-      sequences: scheduled.sequences.length,
-      tokens,
-      durationMs: this.#clock.nowMs() - startedMs,
-    });
   }
 
-  #take(scheduled: ScheduledStep, logits: Float32Array): void {
+  #report({ kind, step, sequences }: ScheduledStep, drawn: number, startedMs: number): void {
+    const durationMs = this.#clock.nowMs() - startedMs;
+    this.#longestStepMs = Math.max(this.#longestStepMs, durationMs);
+    const asked = step.rows.filter((_, row) => sequences[row]?.request.internal !== true);
+    if (asked.length === 0) return;
+    const tokens = asked.reduce((sum, row) => sum + row.tokens.length, 0);
+    if (kind === 'prefill') this.#promptTokens += tokens;
+    this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn, durationMs });
+  }
+
+  #take({ step, sequences }: ScheduledStep, logits: Float32Array): void {
     const { vocabularySize } = this.#generator;
-    scheduled.sequences.forEach((sequence, row) => {
-      const own = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
-      this.#withActive(sequence, (active) => this.#next(active, own));
-    });
+    const rowAt = (row: number): Float32Array => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+    if (step.wantLogits === false) return;
+    if (step.wantLogits === 'every') {
+      const [row] = step.rows;
+      row?.tokens.forEach((_, index) =>
+        this.#withActive(sequences[0], (active) => this.#nextOfPrompt(active, row.past + index + 1, rowAt(index))),
+      );
+    } else sequences.forEach((sequence, row) => this.#withActive(sequence, (active) => this.#next(active, rowAt(row))));
+  }
+
+  /** What the model thought of the prompt's own token at this position; after the prompt's last, the answer begins. */
+  #nextOfPrompt(active: Active, position: number, logits: Float32Array): void {
+    const { promptTokens, topLogprobs = 0 } = active.sequence.request;
+    const token = promptTokens[position];
+    if (token === undefined) return this.#next(active, logits);
+    active.stream.push({ token: { ...withLogprobs(token, logits, topLogprobs), ofPrompt: true } });
   }
 
   /** Draws a sequence's next token, hands it over, and ends the sequence when that was the last. */
@@ -206,7 +257,7 @@ export class Engine implements GenerationEngine {
     if (completionTokens(sequence) === 0) sequence.firstTokenMs = this.#clock.nowMs();
     if (request.stopTokens.has(token)) return this.#finish(active, 'stop');
     sequence.tokens.push(token);
-    this.#completionTokens += 1;
+    if (request.internal !== true) this.#completionTokens += 1;
     answer.set(token, (answer.get(token) ?? 0) + 1);
     seen.add(token);
     stream.push({
@@ -216,9 +267,12 @@ export class Engine implements GenerationEngine {
   }
 
   #finish(active: Active, reason: GenerationEnd['reason']): void {
-    this.#slotMs += (this.#clock.nowMs() - active.sequence.startedMs - this.#slotMs) / 8;
+    const nowMs = this.#clock.nowMs();
+    this.#slotMs += (nowMs - active.sequence.startedMs - this.#slotMs) / 8;
     this.#leave(active);
-    active.stream.push({ end: endOf(active.sequence, reason) });
+    const end = endOf(active.sequence, reason, nowMs);
+    active.stream.push({ end });
+    if (active.sequence.request.internal !== true) this.#observer.onEnd?.(end);
   }
 
   #fail(active: Active, error: FleetError): void {
@@ -232,8 +286,8 @@ export class Engine implements GenerationEngine {
     for (const { from, to, tokens } of this.#scheduler.remove(sequence)) this.#generator.copySlot(from, to, tokens);
   }
 
-  #withActive(sequence: Sequence, act: (active: Active) => void): void {
-    const active = this.#active.get(sequence);
+  #withActive(sequence: Sequence | undefined, act: (active: Active) => void): void {
+    const active = sequence && this.#active.get(sequence);
     if (active) act(active);
   }
 }

@@ -1,3 +1,5 @@
+import type { ModelEngine, StepReport } from './model-engine.ts';
+
 /** How the next token is drawn; the defaults are greedy-free plain sampling, as OpenAI's. */
 export type SamplingParameters = {
   /** 0 is greedy. */
@@ -26,6 +28,10 @@ export type GenerationRequest = {
   stopTokens: ReadonlySet<number>;
   /** Alternatives to report with each token; undefined reports no log-probabilities at all. */
   topLogprobs?: number;
+  /** Reports the prompt's tokens too, before the answer's. Slower: every row of the prompt goes through the head. */
+  promptLogprobs?: boolean;
+  /** A question of our own, such as a health check's: it is in no count. */
+  internal?: boolean;
   signal: AbortSignal;
 };
 
@@ -33,6 +39,8 @@ export type Logprob = { token: number; logprob: number };
 
 export type GeneratedToken = {
   token: number;
+  /** Of the prompt, not of the answer; only where `promptLogprobs` asks for them. The first has no log-probability. */
+  ofPrompt?: true;
   logprob?: number;
   /** Likeliest first. */
   top?: Logprob[];
@@ -44,14 +52,14 @@ export type GenerationEnd = {
   completionTokens: number;
   /** Prompt tokens that were found in the cache. */
   cachedTokens: number;
+  /** All three since the request came. */
   queuedMs: number;
   firstTokenMs: number;
+  totalMs: number;
 };
 
-/**
- * The engine as the HTTP layer sees it. Implemented by `engine.ts`.
- */
-export interface GenerationEngine {
+/** The engine of a decoder as the HTTP layer sees it. Implemented by `engine.ts`. */
+export interface GenerationEngine extends ModelEngine {
   /**
    * Yields tokens as they are computed and returns how it ended.
    * Aborting the signal, or leaving the loop, frees the slot within one step.
@@ -59,20 +67,12 @@ export interface GenerationEngine {
    *   `shutting_down`.
    */
   generate(request: GenerationRequest): AsyncGenerator<GeneratedToken, GenerationEnd, void>;
-  stats(): EngineStats;
-  /** Refuses new requests, waits for running ones up to the grace time, then cancels them. */
-  drain(graceMs: number): Promise<void>;
 }
 
-export type EngineStats = {
-  slots: number;
-  running: number;
-  queued: number;
-  kvTokens: number;
-  kvTokensMax: number;
-  promptTokensTotal: number;
-  completionTokensTotal: number;
-  /** Since the loop last turned; grows while a step hangs. Idle engines turn on demand and count as fresh. */
-  heartbeatAgeMs: number;
-  contextLength: number;
+/** What an engine tells of its work as it goes. */
+export type EngineObserver = {
+  onStep?: (step: StepReport) => void;
+  onEnd?: (end: GenerationEnd) => void;
+  /** A fault of the engine itself, which ended everything that ran. */
+  onFault?: (error: Error) => void;
 };

@@ -88,7 +88,8 @@ export class Scheduler {
     for (const sequence of scheduled.sequences) sequence.cached += row?.tokens.length ?? 0;
     const [sequence] = scheduled.sequences;
     // The first that prefills stands right behind those that decode, so the range stays whole.
-    if (scheduled.kind === 'prefill' && scheduled.step.wantLogits && sequence) sequence.phase = 'decoding';
+    if (sequence?.phase === 'prefilling' && sequence.cached >= sequence.request.promptTokens.length)
+      sequence.phase = 'decoding';
   }
 
   /**
@@ -110,6 +111,13 @@ export class Scheduler {
     return moves;
   }
 
+  /** Forgets every sequence, and with it what the slots hold. */
+  clear(): void {
+    for (const sequence of [...this.waiting, ...this.running]) sequence.phase = 'finished';
+    this.waiting.length = 0;
+    this.running.length = 0;
+  }
+
   /** Moves a sequence into the gap and returns the new gap. */
   #move(from: number, gap: number, moves: SlotMove[]): number {
     const moved = this.running[from];
@@ -125,11 +133,14 @@ export class Scheduler {
   }
 
   #prefill(sequence: Sequence): ScheduledStep {
-    const prompt = sequence.request.promptTokens.length;
-    const end = Math.min(prompt, sequence.cached + this.#limits.prefillChunkTokens);
-    const tokens = sequence.tokens.slice(sequence.cached, end);
-    const step = { firstSlot: sequence.slot, rows: [{ tokens, past: sequence.cached }], wantLogits: end === prompt };
-    return { kind: 'prefill', step, sequences: [sequence] };
+    const { promptTokens, promptLogprobs } = sequence.request;
+    const { prefillChunkTokens, slots } = this.#limits;
+    // As many rows of logits as there are slots fit the backend's memory.
+    const chunk = promptLogprobs ? Math.min(prefillChunkTokens, slots) : prefillChunkTokens;
+    const end = Math.min(promptTokens.length, sequence.cached + chunk);
+    const row = { tokens: sequence.tokens.slice(sequence.cached, end), past: sequence.cached };
+    const wantLogits = promptLogprobs ? 'every' : end === promptTokens.length;
+    return { kind: 'prefill', step: { firstSlot: sequence.slot, rows: [row], wantLogits }, sequences: [sequence] };
   }
 }
 

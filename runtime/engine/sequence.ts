@@ -24,7 +24,7 @@ export const completionTokens = (sequence: Sequence): number =>
   sequence.tokens.length - sequence.request.promptTokens.length;
 
 /** The last step of a sequence: what its consumer is told. */
-export function endOf(sequence: Sequence, reason: GenerationEnd['reason']): GenerationEnd {
+export function endOf(sequence: Sequence, reason: GenerationEnd['reason'], nowMs: number): GenerationEnd {
   return {
     reason,
     promptTokens: sequence.request.promptTokens.length,
@@ -32,5 +32,6 @@ export function endOf(sequence: Sequence, reason: GenerationEnd['reason']): Gene
     cachedTokens: sequence.reused,
     queuedMs: sequence.startedMs - sequence.arrivedMs,
     firstTokenMs: sequence.firstTokenMs - sequence.arrivedMs,
+    totalMs: nowMs - sequence.arrivedMs,
   };
 }

@@ -44,7 +44,7 @@ function serve({ bodyBytesMax = 100_000, queueMax = 10, loaded = true, ...option
     clock: systemClock,
     prefillChunkTokens: 64,
     queueMax,
-    onStep: service.onStep,
+    ...service.observer,
   });
   const files = {
     tokenizer: {},

@@ -117,7 +117,7 @@ function addModelRoutes(app: App, service: RuntimeService): void {
   });
   app.post('/v1/embeddings', async (c) => {
     const request = parseRequest(embeddingRequestSchema, await c.req.text());
-    const vectors = await embeddings(request, encoder(service, request.model));
+    const vectors = await embeddings(request, encoder(service, request.model), c.req.raw.signal);
     service.finished('ok');
     return c.json(vectors);
   });

@@ -6,12 +6,13 @@ import type { ServedEncoder } from '../served-model.ts';
 /** POST /v1/embeddings: one vector for each text. A text that is too long is refused, never cut in silence. */
 export async function embeddings(
   request: EmbeddingRequest,
-  { encoder, tokenizer, contextLength }: ServedEncoder,
+  { engine, tokenizer, contextLength }: ServedEncoder,
+  signal: AbortSignal,
 ): Promise<EmbeddingResponse> {
-  if (typeof request.dimensions === 'number' && request.dimensions !== encoder.dimensions) {
+  if (typeof request.dimensions === 'number' && request.dimensions !== engine.dimensions) {
     throw new FleetError(
       'unsupported',
-      `dimensions: this model has ${encoder.dimensions}, got ${request.dimensions}. Leave the field out.`,
+      `dimensions: this model has ${engine.dimensions}, got ${request.dimensions}. Leave the field out.`,
       {
         param: 'dimensions',
       },
@@ -23,7 +24,7 @@ export async function embeddings(
   inputs.forEach((tokens, index) =>
     assertUsable(tokens, index, { contextLength, vocabularySize: tokenizer.vocabularySize }),
   );
-  const vectors = await encoder.encode(inputs);
+  const vectors = await engine.encode({ inputs, signal });
   const tokens = inputs.reduce((sum, input) => sum + input.length, 0);
   return {
     object: 'list',

@@ -1,3 +1,4 @@
+import { FleetError } from '@qwenfleet/core/errors';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { GeneratedToken, SamplingParameters } from '../engine/generation.ts';
 import { argmax, hasPenalties, largest, logSumExp, penalize, type TokenCounts } from './logits.ts';
@@ -8,20 +9,23 @@ const tailNats = 14;
 /**
  * Draws the next token from one row of logits, which stay as they are.
  * Order of the filters is vLLM's: penalties, temperature, top-k, top-p, min-p.
+ * Throws `engine_failed` when no logit is a number: the weights are damaged, and any token would be a made-up one.
  */
 export function sample(logits: Float32Array, parameters: SamplingParameters, counts: TokenCounts, rng: Rng): number {
   const adjusted = hasPenalties(parameters) ? logits.slice() : logits;
   if (adjusted !== logits) penalize(adjusted, parameters, counts);
-  if (parameters.temperature === 0) return argmax(adjusted);
-  const candidates = likely(adjusted, parameters.temperature);
+  const best = argmax(adjusted);
+  const top = adjusted[best] ?? -Infinity;
+  if (!Number.isFinite(top)) throw new FleetError('engine_failed', 'The model computed nothing that is a number.');
+  if (parameters.temperature === 0) return best;
+  const candidates = likely(adjusted, top, parameters.temperature);
   return draw(filtered(candidates, parameters), rng);
 }
 
 type Candidate = { token: number; weight: number };
 
 /** Tokens worth considering, likeliest first, with weights relative to the likeliest. */
-function likely(logits: Float32Array, temperature: number): Candidate[] {
-  const top = logits[argmax(logits)] ?? 0;
+function likely(logits: Float32Array, top: number, temperature: number): Candidate[] {
   const floor = top - tailNats * temperature;
   const candidates: Candidate[] = [];
   for (let token = 0; token < logits.length; token += 1) {

@@ -25,7 +25,9 @@ export class FakeGenerator implements Generator {
   readonly #options: FakeOptions;
   readonly #written: number[][];
   #busy = false;
+  #running: Promise<unknown> = Promise.resolve();
   steps = 0;
+  released = false;
 
   constructor(options: FakeOptions) {
     this.#options = options;
@@ -36,24 +38,11 @@ export class FakeGenerator implements Generator {
   }
 
   async step(step: Step): Promise<Float32Array> {
-    if (this.#busy) throw new Error('a step was begun before the last one was over');
-    const tokens = step.rows.reduce((sum, row) => sum + row.tokens.length, 0);
-    if (step.rows.length > 1 && tokens !== step.rows.length)
-      throw new Error('several rows may have one token each only');
+    this.#check(step);
     this.#busy = true;
-    const number = this.steps;
-    this.steps += 1;
-    await this.#options.clock.sleep(this.#options.stepMs?.(tokens) ?? 0);
-    this.#busy = false;
-    if (this.#options.failsAt?.(number))
-      throw new FleetError('engine_failed', 'A step of the model failed. Try again.');
-    const logits = new Float32Array(step.wantLogits ? step.rows.length * this.vocabularySize : 0);
-    step.rows.forEach((row, index) => {
-      const sequence = this.#write(step.firstSlot + index, row.tokens, row.past);
-      if (step.wantLogits)
-        this.#fill(logits.subarray(index * this.vocabularySize, (index + 1) * this.vocabularySize), sequence);
-    });
-    return logits;
+    const run = this.#run(step).finally(() => (this.#busy = false));
+    this.#running = run.catch(() => undefined);
+    return run;
   }
 
   copySlot(from: number, to: number, tokens: number): void {
@@ -65,7 +54,28 @@ export class FakeGenerator implements Generator {
   }
 
   async release(): Promise<void> {
-    this.#written.length = 0;
+    this.released = true;
+    await this.#running;
+  }
+
+  #check({ rows, wantLogits }: Step): void {
+    if (this.#busy) throw new Error('a step was begun before the last one was over');
+    if (this.released) throw new FleetError('engine_failed', 'The model has been released.');
+    const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+    if (rows.length > 1 && tokens !== rows.length) throw new Error('several rows may have one token each only');
+    if (wantLogits === 'every' && (rows.length > 1 || tokens > this.slots))
+      throw new Error(`logits of every token are for one row of ${this.slots} tokens`);
+  }
+
+  async #run(step: Step): Promise<Float32Array> {
+    const number = this.steps;
+    this.steps += 1;
+    const tokens = step.rows.reduce((sum, row) => sum + row.tokens.length, 0);
+    await this.#options.clock.sleep(this.#options.stepMs?.(tokens) ?? 0);
+    if (this.#options.failsAt?.(number))
+      throw new FleetError('engine_failed', 'A step of the model failed. Try again.');
+    const sequences = step.rows.map((row, index) => this.#write(step.firstSlot + index, row.tokens, row.past));
+    return this.#logits(step, sequences);
   }
 
   #write(slot: number, tokens: readonly number[], past: number): number[] {
@@ -77,6 +87,18 @@ export class FakeGenerator implements Generator {
     const sequence = [...held.slice(0, past), ...tokens];
     this.#written[slot] = sequence;
     return sequence;
+  }
+
+  #logits({ wantLogits, rows }: Step, sequences: readonly number[][]): Float32Array {
+    if (wantLogits === false) return new Float32Array();
+    const [whole = []] = sequences;
+    const past = rows[0]?.past ?? 0;
+    const wanted = wantLogits === 'every' ? whole.slice(past).map((_, at) => whole.slice(0, past + at + 1)) : sequences;
+    const logits = new Float32Array(wanted.length * this.vocabularySize);
+    wanted.forEach((sequence, row) =>
+      this.#fill(logits.subarray(row * this.vocabularySize, (row + 1) * this.vocabularySize), sequence),
+    );
+    return logits;
   }
 
   #fill(row: Float32Array, sequence: readonly number[]): void {

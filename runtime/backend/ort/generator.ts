@@ -89,7 +89,7 @@ export class OrtGenerator implements Generator {
     const { rows } = step;
     const width = rows[0]?.tokens.length ?? 0;
     this.#check(step, width);
-    const wanted = step.wantLogits ? rows.length : 0;
+    const wanted = rowsWanted(step);
     // A run always computes one row at least: ONNX Runtime has no output of no rows.
     this.#inputs.fill(step, width, Math.max(1, wanted));
     await this.#session.run(
@@ -133,7 +133,8 @@ export class OrtGenerator implements Generator {
     const { rows, firstSlot } = step;
     const inside = firstSlot >= 0 && rows.length > 0 && firstSlot + rows.length <= this.slots;
     const even = rows.every((row) => row.tokens.length === width && row.past + width <= this.slotTokens);
-    if (inside && even && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1)) return;
+    const room = step.wantLogits !== 'every' || (rows.length === 1 && width <= this.slots);
+    if (inside && even && room && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1)) return;
     throw new FleetError('engine_failed', 'A step was asked for that does not fit the cache.');
   }
 
@@ -168,6 +169,12 @@ export class OrtGenerator implements Generator {
   }
 }
 
+/** Rows of logits that a step asks for. */
+function rowsWanted({ wantLogits, rows }: Step): number {
+  if (wantLogits === false) return 0;
+  return wantLogits === 'every' ? (rows[0]?.tokens.length ?? 0) : rows.length;
+}
+
 /** The small inputs of a step, in one block of native memory. */
 class StepInputs {
   readonly #memory: MemoryBlock;
@@ -194,7 +201,9 @@ class StepInputs {
       longest = Math.max(longest, row.past + width);
     });
     this.#longest[0] = longest;
-    for (let index = 0; index < wanted; index += 1) this.#wanted[index] = BigInt((index + 1) * width - 1);
+    const every = step.wantLogits === 'every';
+    for (let index = 0; index < wanted; index += 1)
+      this.#wanted[index] = BigInt(every ? index : (index + 1) * width - 1);
   }
 
   tensors(sequences: number, width: number, wanted: number): Tensor[] {
