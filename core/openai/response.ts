@@ -55,8 +55,9 @@ export type ChatChunk = {
 
 export type CompletionLogprobs = {
   tokens: string[];
-  token_logprobs: number[];
-  top_logprobs: Record<string, number>[];
+  /** Null for the first token of a prompt that is echoed: nothing stands before it. */
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
   text_offset: number[];
 } | null;
 

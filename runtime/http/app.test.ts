@@ -245,8 +245,8 @@ describe('a request that cannot be answered', () => {
       /logit_bias/,
     ],
     ['for vectors', '/v1/embeddings', { model: 'tiny', input: 'x' }, 400, 'unsupported', /embeddings/],
-    ['with nothing to go on from', '/v1/completions', { model: 'tiny', prompt: '' }, 400, 'invalid_request', /empty/],
-    ['to echo', '/v1/completions', { model: 'tiny', prompt: 'x', echo: true }, 400, 'unsupported', /echo/],
+    ['with nothing to go on from', '/v1/completions', { model: 'tiny', prompt: '' }, 400, 'invalid_request', /no text/],
+    ['with a suffix', '/v1/completions', { model: 'tiny', prompt: 'x', suffix: 'y' }, 400, 'unsupported', /suffix/],
     ['that is too large', '/v1/chat/completions', 'x'.repeat(200_000), 413, 'body_too_large', /100000/],
     ['that is no JSON', '/v1/chat/completions', '{', 400, 'invalid_json', /JSON/],
   ])('%s says so in the right shape', async (...[, path, body, status, code, words]) => {

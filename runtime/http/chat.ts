@@ -19,17 +19,26 @@ export function chatSteps(request: ChatRequest, model: ServedGenerator, call: Ca
   }
   const prompt = model.template.prompt(request.messages, request.chat_template_kwargs ?? {});
   const topLogprobs = request.logprobs === true ? (request.top_logprobs ?? 0) : undefined;
-  const generations = generationsOf({ ...call, request, model, promptTokens: prompt.tokens, topLogprobs });
-  return merge(
-    generations.map((generation) =>
-      readAnswer(model.engine.generate(generation), {
-        tokenizer: model.tokenizer,
-        stops: stopsOf(request),
-        promptTokens: prompt.tokens.length,
-        reasoning: { thinks: prompt.thinks },
-      }),
-    ),
+  const left = new AbortController();
+  const generations = generationsOf({
+    ...call,
+    signal: AbortSignal.any([call.signal, left.signal]),
+    request,
+    model,
+    promptTokens: prompt.tokens,
+    promptParam: 'messages',
+    topLogprobs,
+    promptLogprobs: false,
+  });
+  const answers = generations.map((generation) =>
+    readAnswer(model.engine.generate(generation), {
+      tokenizer: model.tokenizer,
+      stops: stopsOf(request),
+      promptTokens: prompt.tokens.length,
+      reasoning: { thinks: prompt.thinks },
+    }),
   );
+  return merge(answers, () => left.abort());
 }
 
 function refuseUnsupported(request: ChatRequest): void {

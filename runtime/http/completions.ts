@@ -1,9 +1,10 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { CompletionRequest } from '@qwenfleet/core/openai/request';
-import type { CompletionLogprobs, TextCompletion, TokenLogprob } from '@qwenfleet/core/openai/response';
-import { readAnswer, type AnswerEnd, type AnswerPiece } from '../text/answer-reader.ts';
+import type { CompletionLogprobs, TextCompletion } from '@qwenfleet/core/openai/response';
+import { readAnswer, type AnswerEnd, type AnswerLogprob, type AnswerPiece } from '../text/answer-reader.ts';
 import type { ServedGenerator } from '../served-model.ts';
 import { usageOfChoices, type Call } from './call.ts';
+import { LegacyLogprobs } from './legacy-logprobs.ts';
 import { merge, type Merged } from './merge.ts';
 import { generationsOf, stopsOf } from './parameters.ts';
 
@@ -18,33 +19,42 @@ export function completionSteps(
   model: ServedGenerator,
   call: Call,
 ): AsyncGenerator<Step, void, void> {
-  if (request.echo === true) throw unsupported('echo');
   if (typeof request.suffix === 'string' && request.suffix !== '') throw unsupported('suffix');
   const promptTokens = promptOf(request.prompt, model);
   const topLogprobs = request.logprobs ?? undefined;
-  const limited = { ...request, max_tokens: request.max_tokens ?? maxTokensDefault };
-  const generations = generationsOf({ ...call, request: limited, model, promptTokens, topLogprobs });
-  return merge(
-    generations.map((generation) =>
-      readAnswer(model.engine.generate(generation), {
-        tokenizer: model.tokenizer,
-        stops: stopsOf(request),
-        promptTokens: promptTokens.length,
-        reasoning: undefined,
-      }),
-    ),
+  const echo = request.echo === true;
+  const left = new AbortController();
+  const generations = generationsOf({
+    ...call,
+    signal: AbortSignal.any([call.signal, left.signal]),
+    request: { ...request, max_tokens: request.max_tokens ?? maxTokensDefault },
+    model,
+    promptTokens,
+    promptParam: 'prompt',
+    topLogprobs,
+    promptLogprobs: echo && topLogprobs !== undefined,
+  });
+  const answers = generations.map((generation) =>
+    readAnswer(model.engine.generate(generation), {
+      tokenizer: model.tokenizer,
+      stops: stopsOf(request),
+      promptTokens: promptTokens.length,
+      reasoning: undefined,
+      ...(echo ? { echo: promptTokens } : {}),
+    }),
   );
+  return merge(answers, () => left.abort());
 }
 
 const unsupported = (param: string): FleetError =>
   new FleetError('unsupported', `${param}: this engine does not support it. Send the request without it.`, { param });
 
 function promptOf(prompt: CompletionRequest['prompt'], { tokenizer }: ServedGenerator): number[] {
-  if (typeof prompt === 'string') return nonEmpty(tokenizer.encode(prompt, false));
+  if (typeof prompt === 'string') return tokenizer.encode(prompt, false);
   const tokens = prompt.filter((entry) => typeof entry === 'number');
   if (tokens.length === prompt.length) {
     const stray = tokens.find((token) => token >= tokenizer.vocabularySize);
-    if (stray === undefined) return nonEmpty(tokens);
+    if (stray === undefined) return tokens;
     throw new FleetError(
       'invalid_request',
       `prompt: token ${stray} is not in the vocabulary of ${tokenizer.vocabularySize}.`,
@@ -53,15 +63,10 @@ function promptOf(prompt: CompletionRequest['prompt'], { tokenizer }: ServedGene
       },
     );
   }
-  if (prompt.length === 1) return nonEmpty(tokenizer.encode(String(prompt[0]), false));
+  if (prompt.length === 1) return tokenizer.encode(String(prompt[0]), false);
   throw new FleetError('unsupported', `prompt: one text per request, got ${prompt.length}. Send a request for each.`, {
     param: 'prompt',
   });
-}
-
-function nonEmpty(tokens: number[]): number[] {
-  if (tokens.length > 0) return tokens;
-  throw new FleetError('invalid_request', 'prompt: it is empty; send some text to go on from.', { param: 'prompt' });
 }
 
 /** The whole answer at once. */
@@ -72,7 +77,7 @@ export async function textCompletion(
 ): Promise<TextCompletion> {
   const choices = Array.from({ length: request.n ?? 1 }, () => ({
     text: '',
-    logprobs: [] as TokenLogprob[],
+    logprobs: [] as AnswerLogprob[],
     end: undefined as AnswerEnd | undefined,
   }));
   for await (const step of steps) {
@@ -89,7 +94,7 @@ export async function textCompletion(
     choices: choices.map(({ text, logprobs, end }, index) => ({
       index,
       text,
-      logprobs: legacyLogprobs(request, logprobs, 0),
+      logprobs: legacyLogprobs(request, new LegacyLogprobs(), logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
     usage: usageOfChoices(choices.flatMap(({ end }) => end ?? [])),
@@ -104,7 +109,7 @@ export async function* completionChunks(
 ): AsyncGenerator<TextCompletion, void, void> {
   const withUsage = request.stream_options?.include_usage === true;
   const usageField = withUsage ? { usage: null } : {};
-  const lengths = new Map<number, number>();
+  const legacy = Array.from({ length: request.n ?? 1 }, () => new LegacyLogprobs());
   const ends: AnswerEnd[] = [];
   for await (const step of steps) {
     const { index } = step;
@@ -112,12 +117,10 @@ export async function* completionChunks(
     if (ended) ends.push(ended);
     const { content: text, logprobs } = 'piece' in step ? step.piece : { content: '', logprobs: [] };
     if (!ended && text === '' && logprobs.length === 0) continue;
-    const offset = lengths.get(index) ?? 0;
-    lengths.set(index, offset + text.length);
     const choice = {
       index,
       text,
-      logprobs: legacyLogprobs(request, logprobs, offset),
+      logprobs: legacyLogprobs(request, legacy[index] ?? new LegacyLogprobs(), logprobs),
       finish_reason: ended?.finishReason ?? null,
     };
     yield { ...baseOf(request, call), choices: [choice], ...usageField };
@@ -135,24 +138,8 @@ const baseOf = (
   model,
 });
 
-/** The older form: parallel lists. */
-function legacyLogprobs(
+const legacyLogprobs = (
   { logprobs: asked }: CompletionRequest,
-  entries: readonly TokenLogprob[],
-  from: number,
-): CompletionLogprobs {
-  if (asked === null || asked === undefined) return null;
-  let offset = from;
-  return {
-    tokens: entries.map(({ token }) => token),
-    token_logprobs: entries.map(({ logprob }) => logprob),
-    top_logprobs: entries.map(({ top_logprobs: top }) =>
-      Object.fromEntries(top.map(({ token, logprob }) => [token, logprob])),
-    ),
-    text_offset: entries.map(({ token }) => {
-      const at = offset;
-      offset += token.length;
-      return at;
-    }),
-  };
-}
+  legacy: LegacyLogprobs,
+  entries: readonly AnswerLogprob[],
+): CompletionLogprobs => (asked === null || asked === undefined ? null : legacy.push(entries));

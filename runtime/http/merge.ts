@@ -1,8 +1,12 @@
 export type Merged<T, R> = { index: number } & ({ piece: T } | { end: R });
 
-/** Several generators at once, items in the order in which they come. Leaving early ends them all. */
+/**
+ * Several generators at once, items in the order in which they come. Leaving early, or the failure of one, ends them all.
+ * @param abort makes generators that wait for something give up: they cannot be ended while they wait.
+ */
 export async function* merge<T, R>(
   generators: readonly AsyncGenerator<T, R, void>[],
+  abort: () => void,
 ): AsyncGenerator<Merged<T, R>, void, void> {
   type Next = { index: number; result: IteratorResult<T, R> };
   const pull = async (index: number): Promise<Next> => {
@@ -23,6 +27,7 @@ export async function* merge<T, R>(
       }
     }
   } finally {
+    if (pending.size > 0) abort();
     const left = generators.filter((_, index) => pending.has(index));
     await Promise.allSettled([...pending.values(), ...left.map((generator) => generator.return(undefined as R))]);
   }

@@ -1,12 +1,14 @@
 import { Template } from '@huggingface/jinja';
 import { FleetError } from '@qwenfleet/core/errors';
 import { messageText, type Message } from '@qwenfleet/core/openai/request';
-import { contentOf } from './hugging-face.ts';
+import { contentOf, cutsInside } from './hugging-face.ts';
 import type { TextFiles } from './model-files.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-/** Put inside what looks like a control token in a user's text, taken out again before the text is encoded. */
+/** Put inside what looks like a control token in a client's text, taken out again before the text is encoded. */
 const guard = '\u{F8FF}';
+/** Of `chat_template_kwargs`: tools with their JSON schemas stay far below. */
+const variableDepthMax = 64;
 
 /** `thinks`: the template has opened the thinking itself, so that the answer begins inside of it. */
 export type Prompt = { tokens: number[]; thinks: boolean };
@@ -16,7 +18,7 @@ export class ChatTemplate {
   readonly #template: Template;
   readonly #tokenizer: Tokenizer;
   readonly #variables: Record<string, unknown>;
-  /** Control tokens as texts: in the template's output they are tokens, in a user's text they are words. */
+  /** Inside of control tokens: in the template's output they are tokens, in a client's text they are words. */
   readonly #specials: RegExp | undefined;
 
   private constructor(template: Template, tokenizer: Tokenizer, files: TextFiles) {
@@ -25,7 +27,7 @@ export class ChatTemplate {
     const bos = contentOf(files.config['bos_token']);
     const eos = contentOf(files.config['eos_token']);
     this.#variables = { bos_token: bos ?? '', eos_token: eos ?? '' };
-    this.#specials = specialTexts(files);
+    this.#specials = specialsOf(files);
   }
 
   /** Undefined when the model has no template: it completes texts, and does not chat. Throws `invalid_model`. */
@@ -50,12 +52,13 @@ export class ChatTemplate {
   #render(messages: readonly Message[], variables: Record<string, unknown>): string {
     try {
       return this.#template.render({
+        ...(this.#guardAll(variables) as Record<string, unknown>),
         ...this.#variables,
-        ...variables,
         messages: messages.map((message) => this.#guarded(message)),
         add_generation_prompt: true,
       });
     } catch (cause) {
+      if (cause instanceof FleetError) throw cause;
       const why = cause instanceof Error ? cause.message : 'no reason given';
       throw new FleetError('invalid_request', `messages: the model's chat template refuses them (${why}).`, {
         param: 'messages',
@@ -78,8 +81,25 @@ export class ChatTemplate {
 
   #guard(text: string): string {
     const clean = text.replaceAll(guard, '');
-    if (!this.#specials) return clean;
-    return clean.replace(this.#specials, (special) => special.slice(0, 1) + guard + special.slice(1));
+    return this.#specials ? clean.replace(this.#specials, guard) : clean;
+  }
+
+  /** Every text inside of a value, names of fields among them: templates print tools as JSON. */
+  #guardAll(value: unknown, depth = 0): unknown {
+    if (depth > variableDepthMax) {
+      throw new FleetError(
+        'invalid_request',
+        `chat_template_kwargs: it nests deeper than ${variableDepthMax} levels.`,
+        {
+          param: 'chat_template_kwargs',
+        },
+      );
+    }
+    if (typeof value === 'string') return this.#guard(value);
+    if (Array.isArray(value)) return value.map((each) => this.#guardAll(each, depth + 1));
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).map(([key, each]) => [this.#guard(key), this.#guardAll(each, depth + 1)]);
+    return Object.fromEntries(entries);
   }
 
   #encode(text: string): number[] {
@@ -87,13 +107,8 @@ export class ChatTemplate {
   }
 }
 
-function specialTexts({ tokenizer }: TextFiles): RegExp | undefined {
+function specialsOf({ tokenizer }: TextFiles): RegExp | undefined {
   const added = tokenizer['added_tokens'];
   if (!Array.isArray(added)) return undefined;
-  const texts = added.flatMap((token: unknown) => contentOf(token) ?? []).filter((text) => text.length > 1);
-  if (texts.length === 0) return undefined;
-  const escaped = texts
-    .toSorted((a, b) => b.length - a.length)
-    .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`));
-  return new RegExp(escaped.join('|'), 'gu');
+  return cutsInside(added.flatMap((token: unknown) => contentOf(token) ?? []));
 }

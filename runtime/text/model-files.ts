@@ -5,7 +5,7 @@ import { ggufTokenizer, type TokenizerFiles } from './gguf-tokenizer.ts';
 
 type Json = Record<string, unknown>;
 
-const jsonBytesMax = 64 * 1024 * 1024;
+const fileBytesMax = 64 * 1024 * 1024;
 
 /** Everything that a model's files say about its text. */
 export type TextFiles = TokenizerFiles & {
@@ -22,7 +22,7 @@ export function readTextFiles(model: Pick<ModelPackage, 'format' | 'metadata' | 
   const templateFile = companions.get('chat_template.jinja');
   return {
     ...files,
-    chatTemplate: templateFile === undefined ? templateOf(files.config) : readFileSync(templateFile, 'utf8'),
+    chatTemplate: templateFile === undefined ? templateOf(files.config) : readText(templateFile, 'chat_template.jinja'),
     generation: readJson(companions, 'generation_config.json') ?? {},
   };
 }
@@ -38,21 +38,25 @@ function folderTokenizer(companions: ReadonlyMap<string, string>): TokenizerFile
 function templateOf({ chat_template: template }: Json): string | undefined {
   if (typeof template === 'string') return template;
   if (!Array.isArray(template)) return undefined;
-  const entries: { name?: unknown; template?: unknown }[] = template;
+  const entries = template.filter((each): each is Json => typeof each === 'object' && each !== null);
   const entry = entries.find(({ name }) => name === 'default') ?? entries[0];
-  return typeof entry?.template === 'string' ? entry.template : undefined;
+  return typeof entry?.['template'] === 'string' ? entry['template'] : undefined;
 }
 
 function readJson(companions: ReadonlyMap<string, string>, name: string): Json | undefined {
   const file = companions.get(name);
   if (file === undefined) return undefined;
-  if (statSync(file).size > jsonBytesMax)
-    throw new FleetError('invalid_model', `${name} is larger than ${jsonBytesMax} bytes.`);
+  const text = readText(file, name);
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch (cause) {
     throw new FleetError('invalid_model', `${name} is not valid JSON.`, { cause });
   }
   throw new FleetError('invalid_model', `${name} holds no JSON object.`);
+}
+
+function readText(file: string, name: string): string {
+  if (statSync(file).size <= fileBytesMax) return readFileSync(file, 'utf8');
+  throw new FleetError('invalid_model', `${name} is larger than ${fileBytesMax} bytes.`);
 }
