@@ -9,8 +9,6 @@ export type StreamedChat = {
   done: boolean;
   error?: { code: string; message: string };
   firstByteMs: number;
-  /** Until the first text; undefined when there was none. */
-  firstTokenMs?: number;
   totalMs: number;
 };
 
@@ -18,8 +16,13 @@ type Body = Record<string, unknown>;
 
 export const user = (content: string): { role: 'user'; content: string } => ({ role: 'user', content });
 
-/** POST a chat request and read its stream to the end, whatever the end is. */
-export async function streamChat(url: string, body: Body, signal?: AbortSignal): Promise<StreamedChat> {
+/** POST a chat request and read its stream to the end, whatever the end is. `onText` is called as the text grows. */
+export async function streamChat(
+  url: string,
+  body: Body,
+  signal?: AbortSignal,
+  onText?: (text: string) => void,
+): Promise<StreamedChat> {
   const startedMs = performance.now();
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
@@ -43,7 +46,7 @@ export async function streamChat(url: string, body: Body, signal?: AbortSignal):
   const decoder = new SseDecoder();
   for await (const bytes of response.body ?? []) {
     for (const { data } of decoder.push(bytes)) take(result, data);
-    if (result.text !== '') result.firstTokenMs ??= performance.now() - startedMs;
+    if (result.text !== '') onText?.(result.text);
   }
   result.totalMs = performance.now() - startedMs;
   return result;

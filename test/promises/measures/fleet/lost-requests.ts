@@ -1,14 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { streamChat, user, type StreamedChat } from '../../../harness/chat.ts';
 import { countEndings, endingOf, type Ended } from '../../../harness/ending.ts';
-import { eventually, startFleet, type RunningFleet } from '../../../harness/fleet.ts';
+import { startFleet, type RunningFleet } from '../../../harness/fleet.ts';
 import { eightPrompts } from '../../../harness/prompts.ts';
 import { replicaOf } from '../../../harness/replicas.ts';
 import type { Measurement } from '../../promise.ts';
 
 const pool = 'small';
-/** Into the answers: among the first tokens, and when some are done and others wait. */
-const killAfterMs = [300, 1_200] as const;
+/** The process dies as soon as so many streams have begun, or so many have ended. */
+const killAt = [
+  { begun: 4, ended: 0 },
+  { begun: 0, ended: 3 },
+] as const;
 /** More than the pool answers at once, so that some have no first byte when the process dies. */
 const prompts = [...eightPrompts, ...eightPrompts.slice(0, 6).map((prompt) => `${prompt} Be brief.`)];
 
@@ -23,36 +25,41 @@ export async function lostRequests(): Promise<Measurement> {
     if (wanted.some(({ ending }) => ending !== 'whole')) throw new Error('a request failed without any kill');
     const ended: Ended[] = [];
     let lost = 0;
-    for (const afterMs of killAfterMs) {
-      const round = await killUnderLoad(fleet, afterMs);
+    for (const moment of killAt) {
+      const round = await killUnderLoad(fleet, moment);
       lost += round.filter((one, at) => isLost(one, wanted[at]?.text)).length;
       ended.push(...round);
     }
     const counts = Object.entries(countEndings(ended)).map(([ending, count]) => `${count} ${ending}`);
-    return { value: lost, details: `${killAfterMs.length} kills, ${ended.length} requests: ${counts.join(', ')}` };
+    return { value: lost, details: `${killAt.length} kills, ${ended.length} requests: ${counts.join(', ')}` };
   } finally {
     await fleet.stop();
   }
 }
 
-const askAll = (fleet: RunningFleet): Promise<Ended[]> =>
-  Promise.all(prompts.map((prompt) => endingOf(ask(fleet, prompt))));
+/** All prompts at once; `seen` hears of each stream when it begins and when it ends. */
+const askAll = (fleet: RunningFleet, seen: (what: 'begun' | 'ended') => void = () => undefined): Promise<Ended[]> =>
+  Promise.all(prompts.map((prompt) => endingOf(ask(fleet, prompt, () => seen('begun'))).finally(() => seen('ended'))));
 
-const ask = (fleet: RunningFleet, prompt: string): Promise<StreamedChat> =>
-  streamChat(fleet.url, { model: pool, messages: [user(prompt)], temperature: 0, max_tokens: 48 });
+function ask(fleet: RunningFleet, prompt: string, onBegun: () => void): Promise<StreamedChat> {
+  const body = { model: pool, messages: [user(prompt)], temperature: 0, max_tokens: 48 };
+  let begun = false;
+  return streamChat(fleet.url, body, undefined, () => {
+    if (!begun) onBegun();
+    begun = true;
+  });
+}
 
-async function killUnderLoad(fleet: RunningFleet, afterMs: number): Promise<Ended[]> {
+async function killUnderLoad(fleet: RunningFleet, moment: (typeof killAt)[number]): Promise<Ended[]> {
   const { pid } = await replicaOf(fleet, pool);
-  const asked = askAll(fleet);
-  await eventually(
-    fleet.pools,
-    (pools) => pools.some(({ name, inFlight }) => name === pool && inFlight > 0),
-    20_000,
-    10,
-  );
-  await sleep(afterMs);
-  process.kill(pid, 'SIGKILL');
-  return asked;
+  const counts = { begun: 0, ended: 0 };
+  let killed = false;
+  return askAll(fleet, (what) => {
+    counts[what] += 1;
+    if (killed || counts.begun < moment.begun || counts.ended < moment.ended) return;
+    killed = true;
+    process.kill(pid, 'SIGKILL');
+  });
 }
 
 function isLost({ ending, text }: Ended, wanted: string | undefined): boolean {
