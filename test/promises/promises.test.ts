@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { promiseLines } from '../promises/document.ts';
-import { measures } from '../promises/measures.ts';
-import { holds, parseTarget, showTarget } from '../promises/promise.ts';
-import { ageOf, recorded } from '../promises/record.ts';
+import { promiseLines } from './document.ts';
+import { measures } from './measures.ts';
+import { holds, parseTarget, showTarget } from './promise.ts';
+import { ageOf, recorded } from './record.ts';
 
 const lines = promiseLines();
 

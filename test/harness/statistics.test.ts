@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { median, percentile, showSpread, spreadOf } from '../harness/statistics.ts';
+import { median, percentile, showSpread, spreadOf } from './statistics.ts';
 
 describe('the figures of a measurement', () => {
   it.each([

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { root } from '../house/imports.ts';
+import type { Bench } from './measure.ts';
+
+async function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['test/perf/bench.ts', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { code: Number(code), stdout, stderr };
+}
+
+describe('the bench', () => {
+  it('in its short form asks every pool both ways, at one stream and at eight, and nothing fails', async () => {
+    const { code, stdout, stderr } = await bench('--short', '--json');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    // Written by bench.ts.
+    const { cells, routerAddsMs } = JSON.parse(stdout) as Bench;
+    expect(routerAddsMs.pairs).toBe(5);
+    const wanted = ['small', 'medium', 'large'].flatMap((pool) =>
+      [1, 8].flatMap((streams) => ['router', 'direct'].map((way) => ({ pool, streams, way }))),
+    );
+    expect(cells.map(({ pool, streams, way }) => ({ pool, streams, way }))).toEqual(wanted);
+    for (const { streams, requests, failures, tokens } of cells) {
+      expect({ requests, failures }).toEqual({ requests: streams, failures: 0 });
+      expect(tokens).toBeGreaterThan(0);
+      expect(tokens).toBeLessThanOrEqual(streams * 8);
+    }
+    for (const pool of ['small', 'medium', 'large']) {
+      const [routed, direct] = cells.filter((cell) => cell.pool === pool && cell.streams === 1);
+      expect(routed?.tokens).toBe(direct?.tokens);
+    }
+  });
+
+  it('refuses a number of rounds that is none', async () => {
+    const { code, stdout, stderr } = await bench('--rounds', 'many');
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('--rounds many');
+  });
+});
