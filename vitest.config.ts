@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'cli', 'scripts'];
+const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'cli', 'charts', 'scripts'];
 const shared = { environment: 'node', pool: 'forks', passWithNoTests: false } as const;
 
 export default defineConfig({

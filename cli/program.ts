@@ -148,8 +148,8 @@ function addModelCommands(program: Command, terminal: Terminal, done: (exit: Exi
 function addOtherCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
   json(program.command('crds'))
     .description('print the custom resource definitions as YAML')
-    .option('--write [folder]', 'write the generated files into the repository, or into a folder')
-    .action(async (options: { write?: string | true; json?: boolean }) => {
+    .option('--write <folder>', 'write them into a folder, a file each')
+    .action(async (options: { write?: string; json?: boolean }) => {
       const { crds } = await load.crds();
       done(await crds({ write: options.write, terminal: talking(terminal, options.json) }));
     });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-export const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk', 'cli', 'test'] as const;
+export const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk', 'cli', 'charts', 'test'] as const;
 export type Room = (typeof rooms)[number];
 
 export type SourceFile = {

@@ -16,7 +16,8 @@ const mayImport: Record<Room, readonly Room[]> = {
   runtime: ['core'],
   sdk: ['core'],
   cli: ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk'],
-  test: ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk', 'cli'],
+  charts: ['crds'],
+  test: ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'sdk', 'cli', 'charts'],
 };
 
 /** Packages that only some folders may use, because of their weight or their reach. */
