@@ -50,7 +50,7 @@ export function crdTemplate(file: string, text: string): string {
 /** The rules of each Role, as named templates. */
 function rightsTemplate(): string {
   const optional = Object.entries(integrationRights).map(
-    ([name, right]) => `{{- if .Values.integrations.${name} }}\n${ruleYaml(right)}\n{{- end }}`,
+    ([name, rights]) => `{{- if .Values.integrations.${name} }}\n${rights.map(ruleYaml).join('\n')}\n{{- end }}`,
   );
   return [
     `{{/* ${source('charts/rights.ts')} */}}`,

@@ -84,56 +84,47 @@ export const homeRights: readonly Right[] = [
   },
 ];
 
+const optional = (apiGroup: string, resources: readonly string[], why: string): Right => ({
+  why,
+  apiGroup,
+  resources,
+  verbs: own,
+});
+
 /** In served namespaces too, each behind a value of its own. */
-export const integrationRights: Readonly<Record<Integration, Right>> = {
-  prometheusOperator: {
-    why: 'scraping and alerts',
-    apiGroup: 'monitoring.coreos.com',
-    resources: ['podmonitors', 'prometheusrules'],
-    verbs: own,
-  },
-  horizontalPodAutoscaler: {
-    why: 'pools with scaling.owner HPA',
-    apiGroup: 'autoscaling',
-    resources: ['horizontalpodautoscalers'],
-    verbs: own,
-  },
-  keda: { why: 'pools with scaling.owner KEDA', apiGroup: 'keda.sh', resources: ['scaledobjects'], verbs: own },
-  gatewayApi: {
-    why: 'routers behind a gateway',
-    apiGroup: 'gateway.networking.k8s.io',
-    resources: ['httproutes'],
-    verbs: own,
-  },
-  inferencePool: {
-    why: 'pools behind an inference gateway',
-    apiGroup: 'inference.networking.k8s.io',
-    resources: ['inferencepools'],
-    verbs: own,
-  },
-  leaderWorkerSet: {
-    why: 'replicas over several nodes',
-    apiGroup: 'leaderworkerset.x-k8s.io',
-    resources: ['leaderworkersets'],
-    verbs: own,
-  },
-  dynamicResources: {
-    why: 'devices by their class',
-    apiGroup: 'resource.k8s.io',
-    resources: ['resourceclaimtemplates'],
-    verbs: own,
-  },
+export const integrationRights: Readonly<Record<Integration, readonly Right[]>> = {
+  prometheusOperator: [optional('monitoring.coreos.com', ['podmonitors', 'prometheusrules'], 'scraping and alerts')],
+  horizontalPodAutoscaler: [optional('autoscaling', ['horizontalpodautoscalers'], 'pools with scaling.owner HPA')],
+  keda: [optional('keda.sh', ['scaledobjects'], 'pools with scaling.owner KEDA')],
+  gatewayApi: [optional('gateway.networking.k8s.io', ['httproutes'], 'routers behind a gateway')],
+  inferencePool: [optional('inference.networking.k8s.io', ['inferencepools'], 'pools behind an inference gateway')],
+  leaderWorkerSet: [
+    optional('leaderworkerset.x-k8s.io', ['leaderworkersets'], 'replicas over several nodes'),
+    {
+      why: 'how many of these',
+      apiGroup: 'leaderworkerset.x-k8s.io',
+      resources: ['leaderworkersets/scale'],
+      verbs: ['get', 'patch'],
+    },
+  ],
+  dynamicResources: [optional('resource.k8s.io', ['resourceclaimtemplates'], 'devices by their class')],
 };
 
-/** What the operator grants to each router, in the router's namespace. */
+/** What the operator grants to each router, in the router's namespace, when every optional kind is there. */
 export const routerRights: readonly Right[] = [
   { why: 'which replicas answer', apiGroup: 'discovery.k8s.io', resources: ['endpointslices'], verbs: read },
   { why: 'what its pools are', apiGroup: 'qwenfleet.io', resources: ['qwendeployments'], verbs: read },
-  { why: "clients' keys, as they change", apiGroup: '', resources: ['secrets'], verbs: ['get', 'watch'] },
+  { why: 'its configuration, as it changes', apiGroup: '', resources: ['secrets'], verbs: read },
   {
     why: 'the first replica of a pool at zero',
     apiGroup: 'apps',
     resources: ['deployments/scale'],
+    verbs: ['get', 'patch'],
+  },
+  {
+    why: 'the same over several nodes',
+    apiGroup: 'leaderworkerset.x-k8s.io',
+    resources: ['leaderworkersets/scale'],
     verbs: ['get', 'patch'],
   },
 ];

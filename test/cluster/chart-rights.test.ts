@@ -27,7 +27,7 @@ const asked = (rights: readonly Right[], namespace?: string): Question[] =>
       verbs.map((verb) => ({ verb, apiGroup, resource, ...(namespace !== undefined && { namespace }) })),
     ),
   );
-const served = [...servedRights, ...Object.values(integrationRights)];
+const served = [...servedRights, ...Object.values(integrationRights).flat()];
 
 /** What nobody should be able to do through the operator, however it is installed. */
 const never: Question[] = [
