@@ -112,17 +112,13 @@ export async function* completionChunks(
   const legacy = Array.from({ length: request.n ?? 1 }, () => new LegacyLogprobs());
   const ends: AnswerEnd[] = [];
   for await (const step of steps) {
+    if ('end' in step) ends.push(step.end);
+    const piece = 'piece' in step ? step.piece : { content: '', logprobs: [] };
     const { index } = step;
-    const ended = 'end' in step ? step.end : undefined;
-    if (ended) ends.push(ended);
-    const { content: text, logprobs } = 'piece' in step ? step.piece : { content: '', logprobs: [] };
-    if (!ended && text === '' && logprobs.length === 0) continue;
-    const choice = {
-      index,
-      text,
-      logprobs: legacyLogprobs(request, legacy[index] ?? new LegacyLogprobs(), logprobs),
-      finish_reason: ended?.finishReason ?? null,
-    };
+    const finish_reason = 'end' in step ? step.end.finishReason : null;
+    if (finish_reason === null && piece.content === '' && piece.logprobs.length === 0) continue;
+    const logprobs = legacyLogprobs(request, legacy[index] ?? new LegacyLogprobs(), piece.logprobs);
+    const choice = { index, text: piece.content, logprobs, finish_reason };
     yield { ...baseOf(request, call), choices: [choice], ...usageField };
   }
   if (withUsage) yield { ...baseOf(request, call), choices: [], usage: usageOfChoices(ends) };
