@@ -34,11 +34,11 @@ export async function slept(clock: Clock, delayMs: number, signal: AbortSignal):
 }
 
 /** Waits for work that others wait for too: who leaves stops waiting, and the work goes on. */
-export function heeding<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+export async function heeding<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (!signal) return work;
   signal.throwIfAborted();
   const left = Promise.withResolvers<never>();
   const leave = (): void => left.reject(signal.reason as Error);
   signal.addEventListener('abort', leave, { once: true });
-  return Promise.race([work, left.promise]).finally(() => signal.removeEventListener('abort', leave));
+  return await Promise.race([work, left.promise]).finally(() => signal.removeEventListener('abort', leave));
 }

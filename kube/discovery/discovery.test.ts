@@ -69,6 +69,14 @@ describe('discovery', () => {
     expect(await monitors()).toBe(true);
   });
 
+  it('remembers two hundred groups, and asks again for the one it forgot', async () => {
+    for (let index = 0; index < 201; index += 1) await discovery.has(`g${index}.io`, 'v1', 'PodMonitor');
+    await discovery.has('g200.io', 'v1', 'PodMonitor');
+    expect(api.received).toHaveLength(201);
+    await discovery.has('g0.io', 'v1', 'PodMonitor');
+    expect(api.received).toHaveLength(202);
+  });
+
   it('keeps what it knew while the server is down, and says so where it knew nothing', async () => {
     await monitors();
     discovery.recheck();

@@ -200,8 +200,10 @@ describe('an election', () => {
     expect(a.election.fence.leftMs()).toBeGreaterThan(9_000);
     stalledMs = 12_000;
     expect(a.election.fence.leftMs()).toBeLessThan(0);
+    const seen = model.lease.metadata.resourceVersion;
     await clock.advance(2_000);
     expect(a.lost).toBe(1);
+    expect(model.lease.metadata.resourceVersion).toBe(seen);
     await stop(clock, a);
   });
 

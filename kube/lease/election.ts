@@ -91,8 +91,10 @@ export class LeaderElection {
     const { clock, rng } = this.#environment;
     const { retryMs } = this.#options;
     while (!this.#stopping.signal.aborted) {
+      // Asked before a try as well: the process may have been stopped while it slept.
+      if (this.#isOver()) return this.#lose();
       await this.#try();
-      if (this.#leading && this.#leftMs() <= 0) return this.#lose();
+      if (this.#isOver()) return this.#lose();
       // Candidates are spread so that they do not all write at once when the lease runs out.
       const waitMs = this.#leading ? Math.min(retryMs, this.#leftMs()) : retryMs * (1 + 0.2 * rng());
       if (!(await slept(clock, waitMs, this.#stopping.signal))) return;
@@ -178,6 +180,10 @@ export class LeaderElection {
       // It runs out by itself.
       log.warn({ lease: name, error: describeError(error) }, 'could not release the lease');
     }
+  }
+
+  #isOver(): boolean {
+    return this.#leading && this.#leftMs() <= 0;
   }
 
   #leftMs(): number {

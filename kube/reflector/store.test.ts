@@ -66,6 +66,17 @@ describe('a cache', () => {
     expect(store.put(object('gone', 1))?.type).toBe('added');
   });
 
+  it('remembers a thousand deletions, the newest ones', () => {
+    const store = new Store();
+    for (let index = 0; index < 1_001; index += 1) {
+      store.put(object(`d${index}`, 10));
+      store.remove(object(`d${index}`, 20));
+    }
+    expect(store.put(object('d1000', 15))).toBeUndefined();
+    expect(store.put(object('d1', 15))).toBeUndefined();
+    expect(store.put(object('d0', 15))?.type).toBe('added');
+  });
+
   it('shares objects that nobody can change', () => {
     const store = new Store();
     store.put(object('x', 1, { labels: { app: 'web' } }));
