@@ -10,8 +10,8 @@ const complain = (line: string): void => void process.stderr.write(`${line}\n`);
 
 let discovery: Discovery;
 try {
-  const { discovery: name, file } = readArguments(process.argv.slice(2));
-  discovery = createDiscovery(name, { file, process });
+  const { discovery: name, ...given } = readArguments(process.argv.slice(2));
+  discovery = createDiscovery(name, { ...given, process });
 } catch (error) {
   complain(`${describeError(error)}\n\n${usageOf(discoveryNames)}`);
   process.exit(2);

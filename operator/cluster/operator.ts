@@ -67,7 +67,7 @@ export class ClusterOperator {
       applier,
       environment,
       images,
-      configsOf: (key) => this.#poller.configs(key),
+      reportsOf: (key) => this.#poller.reports(key),
     });
     const pools = new PoolController({
       client,

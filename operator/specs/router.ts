@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { durationMs } from '@qwenfleet/core/duration';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { QwenRouter } from '@qwenfleet/crds/kinds';
@@ -14,9 +13,6 @@ const preStopSeconds = 5;
 
 export const routerSecretName = (router: string): string => `${router}-config`;
 export const routerConfigFile = 'config.json';
-
-/** Which configuration a router runs on: it says so itself, and the operator compares. */
-export const configDigest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 export type RouterObjectsInput = {
   owner: KubeObject;

@@ -39,5 +39,8 @@ export type Discovery = {
 export type DiscoveryParts = {
   /** Given with `--config`. */
   file: string | undefined;
+  /** Given with `--config-secret` and `--namespace`. */
+  secret: string | undefined;
+  namespace: string | undefined;
   process: NodeJS.Process;
 };

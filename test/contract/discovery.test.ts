@@ -7,11 +7,13 @@ import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { fromChildSchema } from '@qwenfleet/core/fleet/channel';
 import { emptyHistogram } from '@qwenfleet/core/load/histogram';
 import type { Discovery } from '@qwenfleet/router/discovery/discovery';
+import { kubeDiscovery } from '@qwenfleet/router/discovery/kube/kube';
 import { localDiscovery, type ParentChannel } from '@qwenfleet/router/discovery/local/local';
 import { createDiscovery, discoveryNames } from '@qwenfleet/router/discovery/registry';
 import { staticDiscovery } from '@qwenfleet/router/discovery/static/static';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/fleet.ts';
+import { startWatchApi, type WatchApi } from '../harness/watch-api.ts';
 
 /** One pool and the addresses of its servers, as a source of any kind can say it. */
 type Said = { pool: string; contextLength: number; urls: string[] };
@@ -62,6 +64,42 @@ function local(): Driver & { channel: Channel } {
   };
 }
 
+/** A router in a cluster: its Secret, its pools and their EndpointSlices. */
+async function kube(): Promise<Driver & { api: WatchApi }> {
+  const api = await startWatchApi('team');
+  const secret = (config: object): void =>
+    api.put('secrets', {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'router-config' },
+      data: { 'config.json': Buffer.from(JSON.stringify(config)).toString('base64') },
+    });
+  return {
+    api,
+    discovery: kubeDiscovery({ secretName: 'router-config', credentials: { from: 'file', file: api.kubeconfig } }),
+    say: (said) => {
+      secret({ pools: [poolOf(said)] });
+      api.put('qwendeployments', {
+        apiVersion: 'qwenfleet.io/v1alpha1',
+        kind: 'QwenDeployment',
+        metadata: { name: said.pool },
+        spec: { scaling: {} },
+        status: { rollout: { currentRevision: 'abc' } },
+      });
+      api.put('endpointslices', {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: `${said.pool}-1`, labels: { 'kubernetes.io/service-name': said.pool } },
+        addressType: 'FQDN',
+        ports: [{ name: 'http', port: 80 }],
+        endpoints: said.urls.map((url) => ({ addresses: [new URL(url).host], conditions: { ready: true } })),
+      });
+    },
+    sayWrong: () => secret({ pools: [{ name: 'x' }] }),
+    close: api.stop,
+  };
+}
+
 function file(): Driver & { path: string; signals: EventEmitter } {
   const folder = mkdtempSync(path.join(tmpdir(), 'qwenfleet-discovery-'));
   const filePath = path.join(folder, 'router.yaml');
@@ -103,8 +141,9 @@ const isSo = (condition: () => boolean): Promise<boolean> => eventually(async ()
 /** For what must not happen: longer than a source needs to be looked at several times. */
 const awhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150));
 
-const makers: Record<string, () => Driver> = {
+const makers: Record<string, () => Driver | Promise<Driver>> = {
   local,
+  kube,
   static: () => {
     const driver = file();
     driver.say(first);
@@ -119,14 +158,17 @@ describe('the discoveries', () => {
 });
 
 describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
-  it('goes by its name', () => {
-    const driver = make();
+  /** In a cluster, addresses come with their port. */
+  const addressOf = (url: string): string => (name === 'kube' ? `${url}:80` : url);
+
+  it('goes by its name', async () => {
+    const driver = await make();
     cleanups.push(driver.close);
     expect(driver.discovery.name).toBe(name);
   });
 
   it('tells a whole configuration, with every default, and where the servers are', async () => {
-    const { seen, say } = started(make());
+    const { seen, say } = started(await make());
     say(first);
     await isSo(() => seen.snapshots.length > 0);
     expect(seen.configs[0]).toMatchObject({
@@ -134,12 +176,14 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
       timeouts: { connectMs: 2_000 },
       pools: [{ name: 'small', contextLength: 1_000, hold: { queueMax: 256 } }],
     });
-    expect(seen.snapshots[0]?.pools['small']?.endpoints).toMatchObject([{ url: 'http://a', state: 'ready' }]);
+    expect(seen.snapshots[0]?.pools['small']?.endpoints).toMatchObject([
+      { url: addressOf('http://a'), state: 'ready' },
+    ]);
     expect(seen.refused).toEqual([]);
   });
 
   it('tells every change, each list newer than the one before', async () => {
-    const { seen, say } = started(make());
+    const { seen, say } = started(await make());
     say(first);
     await isSo(() => seen.snapshots.length > 0);
     say(second);
@@ -152,18 +196,18 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
   });
 
   it('keeps the name of a server that stays', async () => {
-    const { seen, say } = started(make());
+    const { seen, say } = started(await make());
     say(first);
     await isSo(() => seen.snapshots.length > 0);
     say({ ...first, urls: ['http://z', 'http://a'] });
     await isSo(() => seen.snapshots.at(-1)?.pools['small']?.endpoints.length === 2);
     const idOfA = (snapshot: EndpointSnapshot | undefined): string | undefined =>
-      snapshot?.pools['small']?.endpoints.find(({ url }) => url === 'http://a')?.id;
+      snapshot?.pools['small']?.endpoints.find(({ url }) => url === addressOf('http://a'))?.id;
     expect(idOfA(seen.snapshots.at(-1))).toBe(idOfA(seen.snapshots[0]));
   });
 
   it('says what is wrong with a configuration, tells nothing of it, and goes on', async () => {
-    const { seen, say, sayWrong } = started(make());
+    const { seen, say, sayWrong } = started(await make());
     say(first);
     await isSo(() => seen.configs.length > 0);
     sayWrong();
@@ -175,7 +219,7 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
   });
 
   it('takes everything that a router tells it', async () => {
-    const { discovery } = started(make());
+    const { discovery } = started(await make());
     const report = {
       inFlight: 1,
       held: 2,
@@ -191,7 +235,7 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
   });
 
   it('tells nothing more once it is closed', async () => {
-    const { seen, discovery, say } = started(make());
+    const { seen, discovery, say } = started(await make());
     say(first);
     await isSo(() => seen.snapshots.length > 0);
     discovery.close();
@@ -241,6 +285,41 @@ describe('the process that started a local router', () => {
     channel.emit('message', { type: 'news' });
     channel.emit('message', 'hello');
     expect(seen).toEqual({ configs: [], snapshots: [], refused: [], stops: [] });
+  });
+});
+
+describe('a router in a cluster', () => {
+  const scalePath = '/apis/apps/v1/namespaces/team/deployments/small-abc/scale';
+  const scale = (replicas: number): object => ({
+    apiVersion: 'autoscaling/v1',
+    kind: 'Scale',
+    metadata: { name: 'small-abc', namespace: 'team', resourceVersion: '7' },
+    spec: { replicas },
+  });
+
+  it('wakes a pool at zero through the scale subresource, if nobody else has since', async () => {
+    const driver = await kube();
+    driver.api.objects.set(scalePath, scale(0));
+    driver.say(first);
+    const { seen, discovery, api } = started(driver);
+    await isSo(() => seen.snapshots.length > 0);
+    discovery.wake('small');
+    await isSo(() => api.patches.length > 0);
+    expect(api.patches).toEqual([
+      { path: scalePath, body: { metadata: { resourceVersion: '7' }, spec: { replicas: 1 } } },
+    ]);
+  });
+
+  it('writes nothing for a pool that is awake, and nothing for one that it does not know', async () => {
+    const driver = await kube();
+    driver.api.objects.set(scalePath, scale(2));
+    driver.say(first);
+    const { seen, discovery, api } = started(driver);
+    await isSo(() => seen.snapshots.length > 0);
+    discovery.wake('small');
+    discovery.wake('absent');
+    await awhile();
+    expect(api.patches).toEqual([]);
   });
 });
 
@@ -315,10 +394,11 @@ describe('a configuration file', () => {
 });
 
 describe('a discovery that cannot be made', () => {
-  const parts = { file: undefined, process };
+  const parts = { file: undefined, secret: undefined, namespace: undefined, process };
   it.each([
-    ['nowhere', /there is local and static/],
+    ['nowhere', /there is local, kube, static/],
     ['static', /--config FILE/],
+    ['kube', /--config-secret NAME/],
   ])('%s says why', (name, words) => {
     expect(() => createDiscovery(name, parts)).toThrow(words);
   });

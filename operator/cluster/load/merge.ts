@@ -1,4 +1,4 @@
-import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
+import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 
 /** What one router pod said last; undefined when it did not answer in time. */
 export type RouterReport = Readonly<Record<string, PoolLoad>> | undefined;

@@ -1,8 +1,7 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { poolLoadSchema } from '@qwenfleet/core/fleet/channel';
+import { routerLoadSchema } from '@qwenfleet/core/load/pool-report';
 import type { Logger } from '@qwenfleet/core/log';
 import { request, type Dispatcher } from 'undici';
-import { z } from 'zod';
 import type { RouterReport } from './merge.ts';
 
 /** How often each router is asked. The scaler's panic window is six seconds: this leaves it several samples. */
@@ -12,12 +11,10 @@ const timeoutMs = 800;
 const staleMs = 5_000;
 const bodyBytesMax = 4 * 1024 * 1024;
 
-const reportSchema = z.object({ config: z.string().optional(), pools: z.record(z.string(), poolLoadSchema) });
-
 /** One router pod. */
 export type RouterAddress = { id: string; url: string };
 
-type Heard = { atMs: number; report: NonNullable<RouterReport>; config: string | undefined };
+type Heard = { atMs: number; report: NonNullable<RouterReport> };
 
 export type PollerParts = {
   /** The routers of each QwenRouter by its key, as they are now. */
@@ -50,11 +47,6 @@ export class LoadPoller {
     return this.#fresh(routerKey).map((heard) => heard?.report);
   }
 
-  /** The configuration that each router runs on, as it says itself. */
-  configs(routerKey: string): (string | undefined)[] {
-    return this.#fresh(routerKey).map((heard) => heard?.config);
-  }
-
   #fresh(routerKey: string): (Heard | undefined)[] {
     const nowMs = this.#parts.clock.nowMs();
     return (this.#parts.routers().get(routerKey) ?? []).map(({ id }) => {
@@ -83,9 +75,9 @@ export class LoadPoller {
       const { statusCode, body } = await request(`${url}/load`, { dispatcher: this.#parts.agent, signal: limit });
       const text = await body.text();
       if (statusCode !== 200 || text.length > bodyBytesMax) return false;
-      const { pools, config } = reportSchema.parse(JSON.parse(text));
-      this.#heard.set(id, { atMs: this.#parts.clock.nowMs(), report: pools, config });
-      return config !== before?.config || counts(pools) !== counts(before?.report ?? {});
+      const { pools } = routerLoadSchema.parse(JSON.parse(text));
+      this.#heard.set(id, { atMs: this.#parts.clock.nowMs(), report: pools });
+      return counts(pools) !== counts(before?.report ?? {});
     } catch (error) {
       this.#parts.log.debug({ router: id, err: error }, 'a router does not report its load');
       return false;

@@ -12,11 +12,12 @@ import { withTransitions } from '../../reconcile/conditions.ts';
 import { planRouter, type RouterPlan } from '../../reconcile/qwenrouter/plan.ts';
 import { routerFindings } from '../../reconcile/qwenrouter/plan/conditions.ts';
 import { routerSelector, selectorText } from '../../specs/labels.ts';
-import { configDigest, routerObjects } from '../../specs/router.ts';
+import { routerObjects } from '../../specs/router.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject } from '../kinds.ts';
 import { classOf, poolOf, routerOf } from '../parse.ts';
+import type { RouterReport } from '../load/merge.ts';
 import { observePool, type PoolSeen } from '../pool/observe.ts';
 import { writtenStatus } from '../pool/status.ts';
 
@@ -26,8 +27,8 @@ export type RouterControllerParts = {
   applier: Applier;
   environment: Environment;
   images: Readonly<Record<string, string>>;
-  /** The configurations that the router's pods say they run on. */
-  configsOf: (routerKey: string) => readonly (string | undefined)[];
+  /** What the router's pods say last. */
+  reportsOf: (routerKey: string) => readonly RouterReport[];
 };
 
 /** Keys are read again this often: a rotated Secret is not watched, so that the operator needs no right to list them. */
@@ -37,23 +38,14 @@ const statusManager = 'qwen-operator-status';
 /** Brings one QwenRouter's objects to what it means; its pods follow their configuration by themselves. */
 export class RouterController {
   readonly #parts: RouterControllerParts;
-  /** Digest of the configuration that each router should run on. */
-  readonly #digests = new Map<string, string>();
-
   constructor(parts: RouterControllerParts) {
     this.#parts = parts;
-  }
-
-  /** Which configuration a router should run on; undefined before its first reconcile. */
-  digestOf(routerKey: string): string | undefined {
-    return this.#digests.get(routerKey);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { caches, applier, images } = this.#parts;
     const object = caches.routers.cache.get(key);
     if (!object || object.metadata.deletionTimestamp !== undefined) {
-      this.#digests.delete(key);
       return {};
     }
     const router = routerOf(object);
@@ -63,7 +55,6 @@ export class RouterController {
       const live = caches.childrenOf(object.metadata.uid ?? '');
       const image = images['router'] ?? '';
       const objects = routerObjects({ owner: object, router, config: plan.config, image });
-      this.#digests.set(key, configDigest(JSON.stringify(plan.config)));
       await applier.reconcile(objects, live, signal);
     }
     await this.#writeStatus(object, plan, pools, signal);
@@ -126,7 +117,7 @@ export class RouterController {
     pools: readonly PoolSeen[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, caches, environment, configsOf } = this.#parts;
+    const { client, caches, environment, reportsOf } = this.#parts;
     const { name, namespace, generation } = object.metadata;
     const key = keyOf(object);
     const pods = caches.routerPodsOf(namespace, name);
@@ -134,8 +125,9 @@ export class RouterController {
       status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
     ).length;
     const router = routerOf(object);
-    const digest = this.#digests.get(key);
-    const programmed = configsOf(key).filter((config) => config !== undefined && config === digest).length;
+    const names = [...(plan?.selected ?? [])];
+    const knows = (report: RouterReport): boolean => report !== undefined && names.every((pool) => pool in report);
+    const programmed = reportsOf(key).filter(knows).length;
     const findings = routerFindings({
       wanted: router.spec.replicas,
       ready,

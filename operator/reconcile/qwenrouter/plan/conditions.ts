@@ -3,7 +3,7 @@ import { fails, holds, type Finding } from '../../conditions.ts';
 export type RouterSeen = {
   wanted: number;
   ready: number;
-  /** Routers that say they run on the newest configuration. */
+  /** Routers that know every pool. */
   programmed: number;
   /** Pools that the selector takes. */
   pools: number;
@@ -25,11 +25,11 @@ export function routerFindings({ wanted, ready, programmed, pools }: RouterSeen)
       : fails('WorkloadAvailable', ready > 0 ? 'Degraded' : 'Starting', `${ready} of ${wanted} routers answer`);
   const current =
     ready > 0 && programmed >= ready
-      ? holds('Programmed', 'Programmed', 'every router runs on the newest configuration')
+      ? holds('Programmed', 'Programmed', 'every router knows every pool')
       : fails(
           'Programmed',
           ready === 0 ? 'RouterUnavailable' : 'Stale',
-          `${programmed} of ${ready} routers run on the newest configuration`,
+          `${programmed} of ${ready} routers know every pool`,
         );
   return [readyOf([selected, available, current], ready), selected, available, current];
 }

@@ -1,0 +1,30 @@
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import { getScale, setScale } from '@qwenfleet/kube/client/scale';
+import { isConflict, isNotFound } from '@qwenfleet/kube/client/status-error';
+import { deployments } from '@qwenfleet/kube/kinds';
+import { mayWake, type PoolObject } from './snapshot.ts';
+
+const fieldManager = 'qwen-router';
+
+/**
+ * From zero to one replica, through the scale subresource: the one write that a router makes. Anything else is the
+ * scaler's, and when both write at once the older version loses.
+ */
+export async function wakePool(
+  client: KubeClient,
+  { namespace, pool }: { namespace: string; pool: PoolObject },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const revision = pool.status?.rollout?.currentRevision;
+  if (revision === undefined || !mayWake(pool.spec)) return false;
+  const at = { namespace, name: `${pool.metadata.name}-${revision}` };
+  try {
+    const seen = await getScale(client, deployments, at, { signal });
+    if ((seen.spec.replicas ?? 0) !== 0) return false;
+    await setScale(client, deployments, at, { replicas: 1, seen, fieldManager, signal });
+    return true;
+  } catch (error) {
+    if (isConflict(error) || isNotFound(error)) return false;
+    throw error;
+  }
+}
