@@ -85,17 +85,18 @@ export class RouterService {
     return this.#flights.size;
   }
 
-  /** An answer begins. Its signal aborts when the client leaves, when it takes too long, or when the router must stop. */
-  begin(client: AbortSignal): Flight {
+  /** An answer begins, of a request that came at `startedMs`. Its signal aborts when the client leaves, when it takes too long, or when the router must stop. */
+  begin(client: AbortSignal, startedMs = this.clock.nowMs()): Flight {
     const own = new AbortController();
     this.#flights.add(own);
     const { totalMs } = this.#config.timeouts;
     const onLeave = (): void => own.abort(new FleetError('cancelled', 'The client left before its answer ended.'));
     if (client.aborted) onLeave();
     else client.addEventListener('abort', onLeave, { once: true });
-    const timer = setTimeout(() => {
-      own.abort(new FleetError('upstream_timeout', `The answer took longer than ${totalMs} ms and was ended.`));
-    }, totalMs);
+    const timer = setTimeout(
+      () => own.abort(new FleetError('upstream_timeout', `The answer took longer than ${totalMs} ms and was ended.`)),
+      totalMs - (this.clock.nowMs() - startedMs),
+    );
     return {
       signal: own.signal,
       end: () => {

@@ -4,8 +4,9 @@ import type { PoolDecision } from '../policy/policy.ts';
 import { hasArms } from '../policy/canary/arms.ts';
 import { fallbackRoute } from '../routing.ts';
 import type { RouterService } from '../service.ts';
-import { dispatch, type ByteStream, type Dispatched } from '../upstream/dispatch.ts';
+import { dispatch } from '../upstream/dispatch.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
+import type { ByteStream, Dispatched } from '../upstream/relay.ts';
 import type { RawMembers } from '../upstream/request-body.ts';
 
 /** A request that has been read and is to be answered. */
@@ -34,18 +35,17 @@ export async function answerAuto(
   asked: Asked,
   { request, choice }: { request: ChatRequest | CompletionRequest; choice: Choice },
 ): Promise<Response> {
-  const { policy, fleet, config } = service;
+  const { policy, fleet, config, clock } = service;
   const failed: UpstreamPool[] = [];
   for (let next = choice; ;) {
-    try {
-      return await answer(service, asked, next);
-    } catch (error) {
-      failed.push(next.pool);
-      const movesOn = error instanceof FleetError && failsOver.has(error.code);
-      const other = movesOn && fallbackRoute(request, fleet, { policy, objective: config.objective, failed });
-      if (!other) throw error;
-      next = other;
-    }
+    const outcome = await answer(service, asked, next).catch(asFleetError);
+    const isFailure = outcome instanceof FleetError ? failsOver.has(outcome.code) : outcome.status >= 500;
+    failed.push(next.pool);
+    const inTime = clock.nowMs() - asked.startedMs < config.timeouts.totalMs;
+    const other = isFailure && inTime && fallbackRoute(request, fleet, { policy, objective: config.objective, failed });
+    if (other) next = other;
+    else if (outcome instanceof FleetError) throw outcome;
+    else return outcome;
   }
 }
 
@@ -57,7 +57,7 @@ export async function answer(service: RouterService, asked: Asked, { pool, decis
   const sinceStartMs = (): number => clock.nowMs() - asked.startedMs;
   const overheadMs = sinceStartMs();
   telemetry.observe('routerOverheadSeconds', { route }, overheadMs / 1000);
-  const flight = service.begin(asked.signal);
+  const flight = service.begin(asked.signal, asked.startedMs);
   const over = (status: number): void => {
     flight.end();
     telemetry.count('routerRequests', { pool: name, route, status: String(status) });

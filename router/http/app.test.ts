@@ -2,7 +2,17 @@ import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw } from '../harness/raw-http.ts';
 import { startRouter, type TestRouter } from '../harness/router.ts';
-import { answers, completes, deadUrl, refuses, serveUpstream, type Upstream } from '../harness/upstream.ts';
+import {
+  answers,
+  completes,
+  deadUrl,
+  hangsUp,
+  refuses,
+  saysNothing,
+  serveUpstream,
+  type Script,
+  type Upstream,
+} from '../harness/upstream.ts';
 
 let router: TestRouter;
 let small: Upstream;
@@ -236,6 +246,54 @@ describe('model auto', () => {
     expect(named.status).toBe(503);
     await second.close();
     await lonely.close();
+  });
+
+  it.each<[string, Script]>([
+    ['hangs up', hangsUp],
+    ['answers 500 each time', refuses(500)],
+    ['answers 503 each time', refuses(503)],
+  ])('is answered by another pool when the chosen one %s', async (_name, script) => {
+    const [failing, well] = [await serveUpstream(script), await serveUpstream()];
+    const second = await startRouter(
+      [
+        { config: { name: 'small' }, servers: [failing.url] },
+        { config: { name: 'large', tier: 'large', costPerToken: 1 }, servers: [well.url] },
+      ],
+      { retry: { attemptsMax: 1 } },
+    );
+    const answer = await second.chat(hello);
+    expect([answer.status, answer.headers.get('x-qwenfleet-pool')]).toEqual([200, 'large']);
+    expect([failing.calls.length, well.calls.length]).toEqual([1, 1]);
+    await second.close();
+    await Promise.all([failing.close(), well.close()]);
+  });
+
+  it('passes the last failure on when every pool fails, and asks each once', async () => {
+    const servers = [await serveUpstream(refuses(500)), await serveUpstream(hangsUp)];
+    const second = await startRouter(
+      servers.map(({ url }, at) => ({ config: { name: `pool-${at}`, costPerToken: at }, servers: [url] })),
+      { retry: { attemptsMax: 1 } },
+    );
+    const answer = await second.chat(hello);
+    expect(answer.status).toBe(502);
+    expect(servers.map(({ calls }) => calls.length)).toEqual([1, 1]);
+    await second.close();
+    await Promise.all(servers.map((server) => server.close()));
+  });
+
+  it('has one total time over all the pools that are asked', async () => {
+    const [silent, well] = [await serveUpstream(saysNothing), await serveUpstream()];
+    const second = await startRouter(
+      [
+        { config: { name: 'small' }, servers: [silent.url] },
+        { config: { name: 'large', tier: 'large', costPerToken: 1 }, servers: [well.url] },
+      ],
+      { timeouts: { totalMs: 300 } },
+    );
+    expect((await second.chat(hello)).status).toBe(504);
+    expect(well.calls).toHaveLength(0);
+    await second.close();
+    await Promise.all([silent.close(), well.close()]);
   });
 
   it('is explained without being dispatched', async () => {

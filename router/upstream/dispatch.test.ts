@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { seededRng } from '@qwenfleet/core/rng';
 import { SseDecoder } from '@qwenfleet/core/openai/sse';
+import { systemClock } from '@qwenfleet/core/clock';
+import { dispatch } from './dispatch.ts';
+import { rawMembers } from './request-body.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startRouter, until, type TestRouter } from '../harness/router.ts';
 import {
@@ -313,6 +316,39 @@ describe('a client that leaves', () => {
     client.abort();
     await until(() => report()?.held === 0 && router.service.openAnswers === 0);
     await asked;
+  });
+
+  it('between the beginning of an answer and its first byte leaves nothing behind', async () => {
+    const [only] = await withReplicas([
+      ({ response }) => {
+        beginStream(response);
+        response.write(chunk({ content: 'a' }));
+      },
+    ]);
+    const { service } = router;
+    const [pool] = service.fleet.pools;
+    const { body } = await dispatch(
+      pool!,
+      {
+        path: '/v1/chat/completions',
+        members: rawMembers('{"model":"small","stream":true}'),
+        bytes: 10,
+        stream: true,
+        requestId: 'r',
+        signal: new AbortController().signal,
+      },
+      {
+        config: service.config,
+        agent: () => service.agent.current,
+        clock: systemClock,
+        rng: seededRng(1),
+        onRetry: () => undefined,
+      },
+    );
+    expect(report()?.inFlight).toBe(1);
+    if (!(body instanceof Uint8Array)) await body.return();
+    expect(report()?.inFlight).toBe(0);
+    await until(() => only?.running() === 0);
   });
 
   it('at any moment leaves nothing behind', async () => {

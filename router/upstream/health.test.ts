@@ -16,11 +16,11 @@ describe('a replica that cannot be reached', () => {
     const restsMs: number[] = [];
     let nowMs = 0;
     for (let round = 0; round < 8; round += 1) {
-      health.asked();
+      health.asked(nowMs);
       learns(health, broken, { sentMs: nowMs, nowMs: nowMs + 1 });
       expect(health.open(nowMs + 1)).toBe(false);
-      restsMs.push(health.shutOutUntilMs - nowMs - 1);
-      nowMs = health.shutOutUntilMs;
+      restsMs.push(health.opensMs - nowMs - 1);
+      nowMs = health.opensMs;
       expect(health.open(nowMs)).toBe(true);
     }
     expect(restsMs).toEqual([500, 1_000, 2_000, 4_000, 7_500, 7_500, 7_500, 7_500]);
@@ -29,7 +29,7 @@ describe('a replica that cannot be reached', () => {
   it('counts once for all the requests that it took with it', () => {
     const health = new Health();
     for (let request = 0; request < 50; request += 1) learns(health, broken, { sentMs: request / 100, nowMs: 10 });
-    expect(health.shutOutUntilMs).toBe(510);
+    expect(health.opensMs).toBe(510);
     expect(health.down(10)).toBe(false);
   });
 
@@ -40,23 +40,32 @@ describe('a replica that cannot be reached', () => {
       learns(health, broken, { sentMs: atMs, nowMs: atMs });
     }
     expect(health.down(20_001)).toBe(true);
-    expect(health.down(health.shutOutUntilMs)).toBe(false);
+    expect(health.down(health.opensMs)).toBe(false);
   });
 
   it('is tried with one request before it gets more', () => {
     const health = new Health();
     learns(health, broken, { sentMs: 0, nowMs: 1 });
     expect(health.open(600)).toBe(true);
-    health.asked();
+    health.asked(600);
     expect(health.open(600)).toBe(false);
     health.began();
     expect(health.open(601)).toBe(true);
   });
 
+  it('is tried with another after a second, since a whole answer may take minutes', () => {
+    const health = new Health();
+    learns(health, broken, { sentMs: 0, nowMs: 1 });
+    health.asked(600);
+    expect([health.open(1_599), health.open(1_600)]).toEqual([false, true]);
+    health.asked(1_600);
+    expect(health.open(1_601)).toBe(false);
+  });
+
   it('is tried again when the client of the trial has left', () => {
     const health = new Health();
     learns(health, broken, { sentMs: 0, nowMs: 1 });
-    health.asked();
+    health.asked(600);
     learns(health, { kind: 'left' }, { sentMs: 600, nowMs: 700 });
     expect(health.open(700)).toBe(true);
   });
@@ -64,7 +73,7 @@ describe('a replica that cannot be reached', () => {
   it('is not cleared by a request from before that was given up', () => {
     const health = new Health();
     learns(health, broken, { sentMs: 0, nowMs: 1 });
-    health.asked();
+    health.asked(600);
     learns(health, { kind: 'left' }, { sentMs: 0.5, nowMs: 700 });
     expect(health.open(700)).toBe(false);
   });

@@ -8,6 +8,8 @@ const shutOut = { baseMs: 1_000, maxMs: 15_000, factor: 2 };
 const busyMs = { usual: 500, max: 15_000 };
 /** So many errors in a row are the replica's, not the requests'. */
 const errorsInARowMax = 5;
+/** After a failure one request is let through; when nothing is known of it by then, another one follows. */
+const trialMs = 1_000;
 /** After so many failures in a row nobody is made to wait for the replica. */
 const failuresUntilDown = 3;
 
@@ -17,11 +19,16 @@ export class Health {
   #errors = 0;
   #failedMs = -Infinity;
   #shutOutUntilMs = 0;
-  #probing = false;
+  #trialUntilMs = 0;
 
-  /** May it be asked? After a failure one request at a time is let through until one succeeds. */
+  /** May it be asked? After a failure requests are let through one by one until one succeeds. */
   open(nowMs: number): boolean {
-    return this.#shutOutUntilMs <= nowMs && !this.#probing;
+    return this.opensMs <= nowMs;
+  }
+
+  /** When it may be asked, should nothing be heard of it before. */
+  get opensMs(): number {
+    return Math.max(this.#shutOutUntilMs, this.#trialUntilMs);
   }
 
   /** Failed again and again, and is not back. */
@@ -29,19 +36,15 @@ export class Health {
     return this.#failures >= failuresUntilDown && !this.open(nowMs);
   }
 
-  get shutOutUntilMs(): number {
-    return this.#shutOutUntilMs;
-  }
-
-  asked(): void {
-    this.#probing = this.#failures > 0;
+  asked(nowMs: number): void {
+    if (this.#failures > 0) this.#trialUntilMs = nowMs + trialMs;
   }
 
   /** An answer has begun, so it is well. */
   began(): void {
     this.#failures = 0;
     this.#errors = 0;
-    this.#probing = false;
+    this.#trialUntilMs = 0;
   }
 
   /**
@@ -50,8 +53,8 @@ export class Health {
    */
   learn(outcome: Outcome, at: { sentMs: number; nowMs: number; expendable: boolean }, rng: Rng): void {
     if (outcome.kind === 'answered') return this.began();
-    // Only the probe itself may end the probing: requests from before know nothing of the replica's return.
-    if (at.sentMs > this.#failedMs) this.#probing = false;
+    // Only the trial itself may end the trial: requests from before know nothing of the replica's return.
+    if (at.sentMs > this.#failedMs) this.#trialUntilMs = 0;
     if (outcome.kind === 'busy') {
       this.#shutFor(Math.min(outcome.retryAfterMs ?? busyMs.usual, busyMs.max), at.nowMs);
     } else if (outcome.kind === 'erred') {

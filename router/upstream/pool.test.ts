@@ -233,6 +233,16 @@ describe('a pool whose only server is gone', () => {
     expect(pool.status).toBe('ready');
   });
 
+  it('is not held up by a trial that takes long', async () => {
+    const { acquire, watch, clock } = started({}, [a]);
+    (await acquire()).release(broken);
+    const waiting = [watch(acquire()), watch(acquire())];
+    await clock.advance(1_001);
+    expect(waiting.map(({ lease }) => lease?.url)).toEqual([a, undefined]);
+    await clock.advance(1_000);
+    expect(waiting[1]?.lease?.url).toBe(a);
+  });
+
   it('has as good a chance as any when its server has been replaced', async () => {
     const { acquire, pool } = await failing();
     pool.update(endpointsOf([b]));

@@ -14,8 +14,8 @@ import { Tally } from './tally.ts';
 /** Used until a start and an answer have been seen. */
 const startMsGuess = 8_000;
 const serviceMsGuess = 4_000;
-/** Said when nothing better is known, for instance while a single request tries whether a replica is back. */
-const retryAfterMsUsual = 1_000;
+/** The least that anybody is told to wait. */
+const retryAfterMsMin = 1_000;
 
 /** A place at a replica; give it back exactly once. */
 export type Lease = {
@@ -101,7 +101,7 @@ export class UpstreamPool {
     if (replica) return this.#lease(replica);
     const promise = this.#queue.add(
       { ...asking, bytes, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
-      Math.max(retryAfterMsUsual, this.waitMs),
+      Math.max(retryAfterMsMin, this.waitMs),
     );
     if (this.ready === 0 && this.#seen.wakeable) this.#parts.onWake();
     this.#serveQueue();
@@ -252,6 +252,6 @@ export class UpstreamPool {
 
   #silent(nowMs: number): FleetError {
     const returnMs = this.#replicas.nextReturnMs(nowMs);
-    return silent(this.#config, returnMs === undefined ? retryAfterMsUsual : returnMs - nowMs);
+    return silent(this.#config, returnMs === undefined ? retryAfterMsMin : returnMs - nowMs);
   }
 }

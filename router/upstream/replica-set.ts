@@ -102,9 +102,9 @@ export class ReplicaSet {
     return ready.length > 0 && ready.every(({ health }) => health.down(nowMs));
   }
 
-  /** When the next one that is shut out comes back; undefined when none is. */
+  /** When the next one that may not be asked now may be; undefined when all may. */
   nextReturnMs(nowMs: number): number | undefined {
-    const untils = this.ready.map(({ health }) => health.shutOutUntilMs).filter((untilMs) => untilMs > nowMs);
+    const untils = this.ready.map(({ health }) => health.opensMs).filter((untilMs) => untilMs > nowMs);
     return untils.length === 0 ? undefined : Math.min(...untils);
   }
 
@@ -117,7 +117,7 @@ export class ReplicaSet {
 
   take(replica: Replica): void {
     replica.inFlight += 1;
-    replica.health.asked();
+    replica.health.asked(this.#clock.nowMs());
   }
 
   /** Ends a request of `take`. */

@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fromChildSchema } from '@qwenfleet/core/fleet/channel';
 import { routerLoadSchema } from '@qwenfleet/core/load/pool-report';
 import {
   beginStream,
@@ -190,6 +191,53 @@ describe('a router with a file instead of an operator', () => {
       errorsTotal: 0,
       revisions: { v2: { requestsTotal: hits } },
     });
+  });
+});
+
+describe('a router with a parent', () => {
+  it('takes another configuration from it, keeps what it has when one is wrong, and ends with it', async () => {
+    const upstream = await upstreamWith();
+    const child = fork('router/main.ts', [], { cwd: root, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] });
+    children.push(child);
+    let said = '';
+    child.stderr?.on('data', (text: Buffer) => (said += text.toString()));
+    const listening = new Promise<string>((resolve) => {
+      child.on('message', (message) => {
+        const parsed = fromChildSchema.parse(message);
+        if (parsed.type === 'listening') resolve(parsed.url);
+      });
+    });
+    const configOf = (...names: string[]): object => ({
+      listen: { port: 0 },
+      pools: names.map((name) => {
+        const { endpoints: _endpoints, ...config } = poolOf(name, []) as Record<string, unknown>;
+        return config;
+      }),
+    });
+    const endpoints = [{ id: 'a', url: upstream.url, state: 'ready' }];
+    const seen = { endpoints, desired: 1, starting: 0, wakeable: false };
+    child.send({ type: 'endpoints', snapshot: { generation: 1, pools: { small: seen, later: seen } } });
+    child.send({ type: 'config', config: configOf('small') });
+    const url = await listening;
+    const statusOf = async (model: string): Promise<number> =>
+      (await post(`${url}/v1/chat/completions`, ask(model))).status;
+    expect([await statusOf('small'), await statusOf('later')]).toEqual([200, 404]);
+    child.send({ type: 'config', config: configOf('small', 'later') });
+    await eventually(
+      () => statusOf('later'),
+      (status) => status === 200,
+      10_000,
+    );
+    child.send({ type: 'config', config: { pools: [{ name: 'broken' }] } });
+    await eventually(
+      async () => said,
+      (text) => text.includes('pools[0].tier'),
+      10_000,
+    );
+    expect(await statusOf('later')).toBe(200);
+    const exited = once(child, 'exit');
+    child.disconnect();
+    expect((await exited)[0]).toBe(0);
   });
 });
 

@@ -1,0 +1,113 @@
+import { asFleetError, FleetError, toOpenAiError } from '@qwenfleet/core/errors';
+import { encodeSse, sseDone } from '@qwenfleet/core/openai/sse';
+import { failure, outcomeOf, type UpstreamAnswer } from './attempt.ts';
+import { EventRelay } from './event-relay.ts';
+import type { Outcome } from './outcome.ts';
+import type { Lease } from './pool.ts';
+import { clientError } from './upstream-error.ts';
+
+/** Token counts are at the end of an answer. */
+const usageBytes = 4_096;
+
+/** Bytes as they come. `return` ends the stream early, also before it has begun. */
+export type ByteStream = {
+  next: () => Promise<IteratorResult<Uint8Array, void>>;
+  return: () => Promise<void>;
+};
+
+export type Dispatched = {
+  status: number;
+  contentType: string;
+  headers: Record<string, string>;
+  /** What the replica that answers runs, where its pool has revisions. */
+  revision: string | undefined;
+  /** Bytes for the client: all of them, or as they come. Ending a stream early frees the replica's place. */
+  body: Uint8Array | ByteStream;
+  /** The part of the answer with token counts in it, once the body has ended. */
+  usageText: () => string | undefined;
+  /** What ended the answer before its time, once the body has ended. */
+  error: () => FleetError | undefined;
+};
+
+export type RelayParts = { pool: string; signal: AbortSignal };
+
+/** The answer as the client gets it. The replica's place is given back when a stream ends, otherwise at once. */
+export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): Dispatched {
+  const { contentType, headers, rest, status, first } = answer;
+  const common = { headers, revision: lease.revision };
+  const whole = { usageText: () => undefined, error: () => undefined };
+  if (status < 200 || status >= 300) {
+    lease.release(outcomeOf(answer));
+    const error = clientError(status, first, parts.pool);
+    const body = Buffer.from(JSON.stringify(error.body));
+    return { ...common, ...whole, status: error.status, contentType: 'application/json', body };
+  }
+  if (!rest) {
+    lease.release(outcomeOf(answer));
+    const usageText = (): string => Buffer.from(first.subarray(-usageBytes)).toString('utf8');
+    return { ...common, ...whole, status, contentType, body: first, usageText };
+  }
+  lease.began();
+  const events = new EventRelay();
+  const ending: Ending = { error: undefined };
+  return {
+    ...common,
+    status,
+    contentType,
+    body: byteStream({ first, rest, events, lease, ending, ...parts }),
+    usageText: () => events.usageText,
+    error: () => ending.error,
+  };
+}
+
+type Ending = { error: FleetError | undefined };
+type StreamParts = RelayParts & {
+  first: Uint8Array;
+  rest: AsyncIterator<Uint8Array>;
+  events: EventRelay;
+  lease: Lease;
+  ending: Ending;
+};
+
+/** A generator that was never begun runs no cleanup of its own. */
+function byteStream(parts: StreamParts): ByteStream {
+  const { lease, rest } = parts;
+  const pieces = stream(parts);
+  return {
+    next: () => pieces.next(),
+    return: async () => {
+      lease.release({ kind: 'left' });
+      await pieces.return();
+      await rest.return?.();
+    },
+  };
+}
+
+async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, void> {
+  const { first, rest, events, lease, pool, signal, ending } = parts;
+  let outcome: Outcome = { kind: 'left' };
+  try {
+    for (let chunk = first; ;) {
+      const whole = events.push(chunk);
+      if (whole.length > 0) yield whole;
+      const next = await rest.next();
+      if (next.done) break;
+      chunk = next.value;
+    }
+    const end = events.end();
+    if (end.length > 0) yield end;
+    if (!events.finished)
+      throw new FleetError('upstream_failed', `A replica of the pool "${pool}" broke off its answer. Try again.`);
+    outcome = { kind: events.failed ? 'erred' : 'answered' };
+  } catch (thrown) {
+    ending.error = signal.aborted ? asFleetError(signal.reason) : failure(thrown, pool);
+    if (!signal.aborted) outcome = { kind: 'broken' };
+    // Nobody is there to read of it when the client has left.
+    if (ending.error.code !== 'cancelled') yield errorChunk(ending.error);
+  } finally {
+    lease.release(outcome);
+    await rest.return?.();
+  }
+}
+
+const errorChunk = (error: FleetError): Uint8Array => Buffer.from(encodeSse(toOpenAiError(error)) + sseDone);
