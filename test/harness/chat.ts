@@ -7,6 +7,8 @@ export type StreamedChat = {
   /** Parsed `data:` events, `[DONE]` left out. */
   chunks: Record<string, unknown>[];
   done: boolean;
+  /** Events after `[DONE]`; there must be none. */
+  afterDone: number;
   error?: { code: string; message: string };
   firstByteMs: number;
   totalMs: number;
@@ -36,6 +38,7 @@ export async function streamChat(
     text: '',
     chunks: [],
     done: false,
+    afterDone: 0,
     firstByteMs: performance.now() - startedMs,
     totalMs: 0,
   };
@@ -53,6 +56,7 @@ export async function streamChat(
 }
 
 function take(result: StreamedChat, data: string): void {
+  if (result.done) result.afterDone += 1;
   if (data === '[DONE]') {
     result.done = true;
     return;
@@ -66,19 +70,19 @@ function take(result: StreamedChat, data: string): void {
   result.chunks.push(chunk);
 }
 
-/** POST JSON (or text as it is) and read a JSON answer. */
-export async function post(
-  url: string,
-  body: Body | string,
-): Promise<{
+export type JsonAnswer = {
   status: number;
   headers: Headers;
   body: Record<string, never> & { error?: { code: string; param: string | null; message: string; type: string } };
-}> {
+};
+
+/** POST JSON (or text as it is) and read a JSON answer. */
+export async function post(url: string, body: Body | string, signal?: AbortSignal): Promise<JsonAnswer> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal ? { signal } : {}),
   });
   return { status: response.status, headers: response.headers, body: (await response.json()) as never };
 }

@@ -1,4 +1,4 @@
-import type { StreamedChat } from './chat.ts';
+import type { JsonAnswer, StreamedChat } from './chat.ts';
 
 /**
  * How a request ended as its client saw it. `whole`: every token and a reason for the end. `refused`: an error status
@@ -9,28 +9,46 @@ export type Ending = 'whole' | 'refused' | 'cut' | 'broken' | 'silent';
 
 export type Ended = { ending: Ending; text: string; why: string };
 
-/** Waits for the end of a request, whatever it is. Never throws. */
-export async function endingOf(request: Promise<StreamedChat>): Promise<Ended> {
+/** Waits for the end of a stream, whatever it is. Never throws. */
+export const endingOf = (request: Promise<StreamedChat>): Promise<Ended> => watch(request, judgeStream);
+
+/** The same of an answer that is not streamed. */
+export const endingOfWhole = (request: Promise<JsonAnswer>): Promise<Ended> => watch(request, judgeWhole);
+
+async function watch<T>(request: Promise<T>, judge: (answer: T) => Ended): Promise<Ended> {
   try {
-    const stream = await request;
-    return { ...judge(stream), text: stream.text };
+    return judge(await request);
   } catch (error) {
     return { ending: 'broken', why: error instanceof Error ? error.message : String(error), text: '' };
   }
 }
 
-function judge({ status, done, error, chunks }: StreamedChat): { ending: Ending; why: string } {
-  const coded = typeof error?.code === 'string' && typeof error.message === 'string';
-  if (status !== 200) {
-    return coded
-      ? { ending: 'refused', why: error.code }
-      : { ending: 'silent', why: `status ${status} without a code` };
-  }
-  if (!done) return { ending: 'silent', why: 'the stream ended without [DONE]' };
-  if (error) return coded ? { ending: 'cut', why: error.code } : { ending: 'silent', why: 'an error without a code' };
+function judgeStream({ status, done, afterDone, error, chunks, text }: StreamedChat): Ended {
+  const end = (ending: Ending, why = ''): Ended => ({ ending, why, text });
+  if (status !== 200) return refusal(status, error);
+  if (!done) return end('silent', 'the stream ended without [DONE]');
+  if (afterDone > 0) return end('silent', 'something came after [DONE]');
+  if (error) return isCoded(error) ? end('cut', error.code) : end('silent', 'an error without a code');
   const finished = chunks.some((chunk) => finishReasonOf(chunk) !== undefined);
-  return finished ? { ending: 'whole', why: '' } : { ending: 'silent', why: 'no chunk says why the answer ended' };
+  return finished ? end('whole') : end('silent', 'no chunk says why the answer ended');
 }
+
+function judgeWhole({ status, body }: JsonAnswer): Ended {
+  if (status !== 200) return refusal(status, body.error);
+  if (finishReasonOf(body) === undefined) return { ending: 'silent', why: 'no reason for the end', text: '' };
+  // The shape is OpenAI's.
+  const { choices } = body as { choices?: { message: { content: string } }[] };
+  return { ending: 'whole', why: '', text: choices?.[0]?.message.content ?? '' };
+}
+
+const isCoded = (
+  error: { code?: unknown; message?: unknown } | undefined,
+): error is { code: string; message: string } => typeof error?.code === 'string' && typeof error.message === 'string';
+
+const refusal = (status: number, error: { code: string; message: string } | undefined): Ended =>
+  isCoded(error)
+    ? { ending: 'refused', why: error.code, text: '' }
+    : { ending: 'silent', why: `status ${status} without a code`, text: '' };
 
 function finishReasonOf(chunk: Record<string, unknown>): string | undefined {
   // Chunks come from JSON.parse; the shape is OpenAI's.

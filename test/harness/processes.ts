@@ -28,3 +28,12 @@ export function descendants(pid: number): ProcessEntry[] {
 }
 
 export const alive = (pid: number): boolean => processes().some((entry) => entry.pid === pid);
+
+export type ProcessUsage = { files: number; residentBytes: number };
+
+/** Open file handles and memory of a process. Throws when it has gone. */
+export function usageOf(pid: number): ProcessUsage {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  if (kilobytes === undefined) throw new Error(`process ${pid} has ended`);
+  return { files: readdirSync(`/proc/${pid}/fd`).length, residentBytes: Number(kilobytes) * 1024 };
+}
