@@ -5,15 +5,16 @@ import { script } from './testbed.ts';
 
 /**
  * Puts an OCI archive onto the real node, where no registry is. Returns the reference that pods name it by:
- * `docker.io/local/NAME:v1` for NAME.tar.
+ * `docker.io/local/NAME:TAG` for NAME.tar.
  */
 export async function importImage(cluster: Cluster, tar: string): Promise<string> {
   const repository = `docker.io/local/${path.basename(tar, '.tar')}`;
   const socket = path.join(cluster.dataDir, 'containerd.sock');
   const args = ['-a', socket, '-n', 'k8s.io', 'images', 'import', '--base-name', repository, tar];
-  const { code, stderr } = await command('ctr', args, { timeoutMs: 300_000 });
-  if (code !== 0) throw new Error(`ctr could not import ${tar}: ${stderr}`);
-  return `${repository}:v1`;
+  const { code, stdout, stderr } = await command('ctr', args, { timeoutMs: 300_000 });
+  const reference = stdout.match(/^unpacking (\S+) \(/m)?.[1];
+  if (code !== 0 || reference === undefined) throw new Error(`ctr could not import ${tar}: ${stderr}${stdout}`);
+  return reference;
 }
 
 /** Packs a folder into an OCI archive with one layer, tagged v1. */

