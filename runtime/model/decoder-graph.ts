@@ -165,7 +165,8 @@ class DecoderGraphBuilder {
       ...(this.#model.interleavedRotaryRows && letter !== 'v' ? { interleavedHeadSize: headSize } : {}),
     });
     const parts = [part('q', heads), part('k', keyValueHeads), part('v', keyValueHeads)];
-    let packed = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize);
+    // What attention looks at decides everything after it: mean KL against float32 halves, for a sixth of the products.
+    let packed = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize, true);
     if (queryKeyValueBias) packed = this.#graph.node('Add', [packed, this.#bias(layer, parts)], [`${own}_qkv_biased`]);
     if (!queryKeyNorm) return [packed, '', ''];
     const sizes = this.#graph.int64s(`${own}_qkv_sizes`, [
@@ -212,8 +213,8 @@ class DecoderGraphBuilder {
     this.#graph.output(decoderNames.logits, 'float32', ['R', vocabularySize]);
   }
 
-  #apply(name: string, input: string, parts: readonly MatrixPart[], columns: number): string {
-    return this.#linear.apply(name, input, { parts, columns }, this.#options.quantization);
+  #apply(name: string, input: string, parts: readonly MatrixPart[], columns: number, precise = false): string {
+    return this.#linear.apply(name, input, { parts, columns }, this.#options.quantization, precise);
   }
 
   #norm(input: string, weight: string, name: string, size: number): string {

@@ -21,10 +21,13 @@ export class LinearBuilder {
     this.#weights = weights;
   }
 
-  /** `output = input × matrixᵀ`, over the last axis. */
-  apply(name: string, input: string, matrix: Matrix, quantization: Quantization): string {
+  /**
+   * `output = input × matrixᵀ`, over the last axis of three.
+   * @param precise in int8 the input is taken with 16 bits instead of 8.
+   */
+  apply(name: string, input: string, matrix: Matrix, quantization: Quantization, precise = false): string {
     if (quantization === 'float32') return this.#float32(name, input, matrix);
-    if (quantization === 'int8') return this.#int8(name, input, matrix);
+    if (quantization === 'int8') return this.#int8(name, input, matrix, precise);
     return storedAs(this.#weights, matrix, 'Q4_0', 'Q4_1')
       ? this.#storedInt4(name, input, matrix)
       : this.#int4(name, input, matrix);
@@ -53,7 +56,7 @@ export class LinearBuilder {
       // The same bytes under the shape that the product wants: nothing is stored twice.
       const weight = this.#graph.external('head_values', 'uint8', [rows, blocks, blockSize], values);
       const weightScales = this.#graph.external('head_scales', 'float32', [rows, blocks], scales);
-      return this.#precise(name, input, [weight, weightScales], matrix);
+      return this.#precise(name, input, [weight, weightScales], matrix, 2);
     };
     return { embedded, head };
   }
@@ -71,16 +74,13 @@ export class LinearBuilder {
     return this.#graph.contrib('FusedMatMul', [input, weight], [name], { transA: 0, transB: 1, alpha: { float: 1 } });
   }
 
-  #int8(name: string, input: string, matrix: Matrix): string {
+  #int8(name: string, input: string, matrix: Matrix, precise: boolean): string {
     const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
     const { values, scales } = this.#write([...int8Chunks(this.#weights, matrix)]);
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize], values);
-    return this.#product(
-      name,
-      [input, weight, this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales)],
-      matrix,
-      8,
-    );
+    const inputs = [weight, this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales)];
+    if (precise) return this.#precise(name, input, inputs, matrix, 3);
+    return this.#product(name, [input, ...inputs], matrix, 8);
   }
 
   #int4(name: string, input: string, matrix: Matrix): string {
@@ -146,12 +146,15 @@ export class LinearBuilder {
   }
 
   /**
-   * The product with activations of 16 bits: the part that 8 bits per block hold, and what they leave, as two products
-   * over the same weights. For the head, whose inputs have outliers that 8 bits round away.
+   * The product with activations of 16 bits: the part that 8 bits per block hold, and what they leave, over the same
+   * weights. For inputs with outliers that 8 bits round away.
+   * @param rank of the input; its last axis is the matrix's columns.
    */
-  #precise(name: string, input: string, weight: readonly string[], matrix: Matrix): string {
+  #precise(name: string, input: string, weight: readonly string[], matrix: Matrix, rank: 2 | 3): string {
     const graph = this.#graph;
-    const blocks = graph.int64s(`${name}_blocks`, [0, matrix.columns / blockSize, blockSize]);
+    // Zero keeps an axis as it is.
+    const kept = Array.from({ length: rank - 1 }, () => 0);
+    const blocks = graph.int64s(`${name}_blocks`, [...kept, matrix.columns / blockSize, blockSize]);
     const axis = graph.int64s(`${name}_block_axis`, [-1]);
     const steps = graph.constant(`${name}_steps`, 'float32', [], new Uint8Array(Float32Array.of(1 / 127).buffer));
     const tiny = graph.constant(`${name}_tiny`, 'float32', [], new Uint8Array(Float32Array.of(1e-30).buffer));
@@ -170,10 +173,13 @@ export class LinearBuilder {
     const level = graph.node('Round', [graph.node('Div', [split, scale], [`${name}_ratio`])], [`${name}_level`]);
     const coarse = graph.node('Mul', [level, scale], [`${name}_coarse`]);
     const rest = graph.node('Sub', [split, coarse], [`${name}_rest`]);
-    const flat = graph.int64s(`${name}_flat`, [0, matrix.columns]);
-    const half = (part: string): string =>
-      this.#product(`${part}_product`, [graph.node('Reshape', [part, flat], [`${part}_flat`]), ...weight], matrix, 8);
-    return graph.node('Add', [half(coarse), half(rest)], [name]);
+    // Both as rows of one product, so that the weights are read once.
+    const both = graph.node('Concat', [coarse, rest], [`${name}_both`], { axis: 0 });
+    const flat = graph.int64s(`${name}_flat`, [...kept, matrix.columns]);
+    const rows = graph.node('Reshape', [both, flat], [`${name}_rows`]);
+    const products = this.#product(`${name}_products`, [rows, ...weight], matrix, 8);
+    graph.node('Split', [products], [`${name}_high`, `${name}_low`], { axis: 0, num_outputs: 2 });
+    return graph.node('Add', [`${name}_high`, `${name}_low`], [name]);
   }
 
   #write(chunks: readonly QuantizedRows[]): {

@@ -11,7 +11,7 @@ import { openSafetensors, shardsOf } from './weights/safetensors.ts';
 import type { Weights } from './weights/weights.ts';
 
 /** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
-const builderVersion = 1;
+const builderVersion = 2;
 const companionFiles = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
 const jsonBytesMax = 64 * 1024 * 1024;
 /** Bytes of a weights file that go into its content hash, at the front and at the back. */
