@@ -21,14 +21,14 @@ export const images: readonly Image[] = [
   {
     name: 'router',
     description: 'Router of qwenfleet',
-    rooms: ['core', 'crds', 'router'],
+    rooms: ['core', 'crds', 'kube', 'router'],
     entry: 'router/main.ts',
     perPlatform: [],
   },
   {
     name: 'operator',
     description: 'Operator of qwenfleet',
-    rooms: ['core', 'crds', 'operator'],
+    rooms: ['core', 'crds', 'kube', 'operator'],
     entry: 'operator/main.ts',
     perPlatform: [],
   },

@@ -207,7 +207,8 @@ describe.skipIf(await nodeMissing())('a test process with a real node that is ki
     const dataDir = chunk.toString();
     expect((await traces(dataDir)).length).toBeGreaterThan(before.length);
     owner.kill('SIGKILL');
-    const gone = (): boolean => !existsSync(dataDir) && !processes().some(({ command: line }) => line.includes(dataDir));
+    const gone = (): boolean =>
+      !existsSync(dataDir) && !processes().some(({ command: line }) => line.includes(dataDir));
     await eventually(async () => gone(), Boolean, 60_000);
     expect(await traces(dataDir)).toEqual(before);
   });

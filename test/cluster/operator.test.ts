@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
-import { apply, get, installCrds, list, must } from '../harness/cluster/objects.ts';
+import { installCrds } from '../harness/cluster/crds.ts';
+import { kubectl } from '../harness/cluster/kubectl.ts';
+import { get, list } from '../harness/cluster/objects.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -50,7 +52,7 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
       nodes: 1,
       labels: { 'example.com/gpu': 'l4' },
     });
-    await apply(cluster, hardware('l4'));
+    await kubectl(cluster, ['apply', '-f', '-'], hardware('l4'));
     operator = await startOperator(cluster);
   });
   afterAll(async () => {
@@ -71,10 +73,10 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
     list<Workload>(cluster, 'deployments', '-l', `qwenfleet.io/pool=${name}`);
 
   it('turns ten lines into a pool that is ready, and everything that belongs to it', async () => {
-    await apply(cluster, pool('first', 'hardware: {class: l4, count: 1}'));
+    await kubectl(cluster, ['apply', '-f', '-'], pool('first', 'hardware: {class: l4, count: 1}'));
     await untilReady('first');
     const kinds = 'deployment,service,configmap,poddisruptionbudget,networkpolicy,serviceaccount';
-    const found = await must(cluster, ['get', kinds, '-l', 'qwenfleet.io/pool=first', '-o', 'name']);
+    const found = await kubectl(cluster, ['get', kinds, '-l', 'qwenfleet.io/pool=first', '-o', 'name']);
     const made = found
       .trim()
       .split('\n')
@@ -96,15 +98,15 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   it('corrects what is edited by hand, and leaves alone what it does not own', async () => {
     const [workload] = await workloads('first');
     const name = `deployment/${workload?.metadata.name}`;
-    await must(cluster, ['annotate', name, 'example.com/mine=yes']);
-    await must(cluster, [
+    await kubectl(cluster, ['annotate', name, 'example.com/mine=yes']);
+    await kubectl(cluster, [
       'patch',
       name,
       '--type=merge',
       '-p',
       '{"spec":{"template":{"spec":{"containers":[{"name":"engine","image":"evil"}]}}}}',
     ]);
-    await must(cluster, ['delete', 'service', 'first']);
+    await kubectl(cluster, ['delete', 'service', 'first']);
     await eventually(
       async () => ({
         text: JSON.stringify((await workloads('first'))[0]),
@@ -117,7 +119,7 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   });
 
   it('says which resource is short, on which class, and since when', async () => {
-    await apply(cluster, pool('many', 'hardware: {class: l4, count: 1}\n  replicas: 4'));
+    await kubectl(cluster, ['apply', '-f', '-'], pool('many', 'hardware: {class: l4, count: 1}\n  replicas: 4'));
     const condition = await eventually(
       async () =>
         (await get<Pool>(cluster, 'qd', 'many'))?.status?.conditions?.find(({ type }) => type === 'WorkloadAvailable'),
@@ -126,12 +128,16 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
       200,
     );
     expect(condition?.message).toMatch(/short of nvidia\.com\/gpu for hardware class l4 since \d{4}-/);
-    await must(cluster, ['delete', 'qd', 'many', '--wait=true']);
+    await kubectl(cluster, ['delete', 'qd', 'many', '--wait=true']);
   });
 
   it('rolls a new revision out where no device is spare: the old one goes first', async () => {
     const [before] = await workloads('first');
-    await apply(cluster, pool('first', 'hardware: {class: l4, count: 1}\n  engine: {contextLength: 4096}'));
+    await kubectl(
+      cluster,
+      ['apply', '-f', '-'],
+      pool('first', 'hardware: {class: l4, count: 1}\n  engine: {contextLength: 4096}'),
+    );
     await eventually(
       () => workloads('first'),
       (seen) => seen.length === 1 && seen[0]?.metadata.name !== before?.metadata.name,
@@ -144,7 +150,7 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   it('takes nothing down when it is restarted or killed, and goes on where it was', async () => {
     const uids = (await workloads('first')).map(({ metadata }) => metadata.uid);
     await operator.kill();
-    await must(cluster, ['delete', 'poddisruptionbudget', 'first']);
+    await kubectl(cluster, ['delete', 'poddisruptionbudget', 'first']);
     operator = await startOperator(cluster);
     await eventually(
       () => get(cluster, 'poddisruptionbudget', 'first'),
@@ -157,10 +163,10 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   });
 
   it('leaves nothing behind when the pool is deleted', async () => {
-    await must(cluster, ['delete', 'qd', 'first', '--wait=true']);
+    await kubectl(cluster, ['delete', 'qd', 'first', '--wait=true']);
     const kinds = 'deployment,service,configmap,poddisruptionbudget,networkpolicy,serviceaccount,pod';
     await eventually(
-      () => must(cluster, ['get', kinds, '-l', 'app.kubernetes.io/managed-by=qwenfleet', '-o', 'name']),
+      () => kubectl(cluster, ['get', kinds, '-l', 'app.kubernetes.io/managed-by=qwenfleet', '-o', 'name']),
       (found) => found.trim() === '',
       60_000,
       200,
