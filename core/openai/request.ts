@@ -14,7 +14,9 @@ export const requestLimits = {
 
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const otherPart = z.looseObject({ type: z.string() });
-const content = z.union([z.string(), z.array(z.union([textPart, otherPart])), z.null()]);
+const content = z.union([z.string(), z.array(z.union([textPart, otherPart])), z.null()], {
+  error: 'content must be a string or a list of parts, each with a type',
+});
 
 export const toolCallSchema = z.looseObject({
   id: z.string(),
@@ -49,7 +51,11 @@ const samplingShape = {
   repetition_penalty: z.number().gt(0).max(2).nullish(),
   /** OpenAI's seed has 64 bits: beyond 2^53 it is rounded here, and passed on as it was written. */
   seed: z.number().refine(Number.isInteger, { error: 'seed must be a whole number' }).nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(requestLimits.stopSequences)]).nullish(),
+  stop: z
+    .union([z.string(), z.array(z.string()).max(requestLimits.stopSequences)], {
+      error: `stop must be a string or at most ${requestLimits.stopSequences} strings`,
+    })
+    .nullish(),
   n: z.int().min(1).max(requestLimits.choices).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
@@ -78,7 +84,9 @@ export type ChatRequest = z.infer<typeof chatRequestSchema>;
 /** POST /v1/completions. */
 export const completionRequestSchema = z.looseObject({
   ...samplingShape,
-  prompt: z.union([z.string(), z.array(z.string()).min(1), z.array(z.int().nonnegative()).min(1)]),
+  prompt: z.union([z.string(), z.array(z.string()).min(1), z.array(z.int().nonnegative()).min(1)], {
+    error: 'prompt must be a string, a list of strings or a list of tokens',
+  }),
   logprobs: z.int().min(0).max(requestLimits.topLogprobs).nullish(),
   echo: z.boolean().nullish(),
   suffix: z.string().nullish(),
@@ -88,12 +96,17 @@ export type CompletionRequest = z.infer<typeof completionRequestSchema>;
 /** POST /v1/embeddings. */
 export const embeddingRequestSchema = z.looseObject({
   model: samplingShape.model,
-  input: z.union([
-    z.string(),
-    z.array(z.string()).min(1).max(requestLimits.embeddingInputs),
-    z.array(z.int().nonnegative()).min(1),
-    z.array(z.array(z.int().nonnegative()).min(1)).min(1).max(requestLimits.embeddingInputs),
-  ]),
+  input: z.union(
+    [
+      z.string(),
+      z.array(z.string()).min(1).max(requestLimits.embeddingInputs),
+      z.array(z.int().nonnegative()).min(1),
+      z.array(z.array(z.int().nonnegative()).min(1)).min(1).max(requestLimits.embeddingInputs),
+    ],
+    {
+      error: `input must be a string, a list of tokens, or a list of at most ${requestLimits.embeddingInputs} of either`,
+    },
+  ),
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: positiveInteger('dimensions').nullish(),
   user: z.string().max(512).nullish(),
