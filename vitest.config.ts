@@ -1,7 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 const rooms = ['core', 'crds', 'kube', 'operator', 'router', 'runtime', 'cli', 'charts', 'scripts'];
-const shared = { environment: 'node', pool: 'forks', passWithNoTests: false } as const;
+const shared = {
+  environment: 'node',
+  pool: 'forks',
+  passWithNoTests: false,
+  // Looks often, and waits long enough for a machine that is busy.
+  expect: { poll: { interval: 5, timeout: 10_000 } },
+} as const;
 
 export default defineConfig({
   test: {

@@ -18,6 +18,11 @@ const environmentSchema = z.object({
   XDG_CACHE_HOME: text,
 });
 
+/** Where the last words of a process that fails go, as Kubernetes shows them in a pod's status; undefined means nowhere. */
+export function terminationLog(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return text.parse(environment['QWENFLEET_TERMINATION_LOG']);
+}
+
 /** Where weights come from and go to. Throws `invalid_config` naming the variable. */
 export function readSourceConfig(
   cacheDir: string,

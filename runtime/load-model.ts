@@ -1,113 +1,139 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
-import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
-import type { Generator, LoadProgress, StepRow } from './backend/backend.ts';
+import type { ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import type { Generator, LoadProgress } from './backend/backend.ts';
 import { EncoderEngine } from './engine/encoder-engine.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineObserver } from './engine/generation.ts';
+import { weightsDigest } from './model/graph-cache.ts';
 import { loadModel } from './model/load.ts';
-import { readModel } from './model/read.ts';
+import { readModel, type OpenModel } from './model/read.ts';
+import { probe } from './probe.ts';
+import type { LoadedModel } from './resident.ts';
 import { samplingDefaults, type ServedModel } from './served-model.ts';
 import { pull } from './source/pull.ts';
 import type { SourceConfig } from './source/source.ts';
 import { ChatTemplate } from './text/chat-template.ts';
 import { openTokenizer } from './text/hugging-face.ts';
-import { readTextFiles } from './text/model-files.ts';
+import { readTextFiles, type TextFiles } from './text/model-files.ts';
+import type { Tokenizer } from './text/tokenizer.ts';
+import { warmUp } from './warm-up.ts';
 
-export type LoadParts = { source: SourceConfig; clock: Clock; onProgress: LoadProgress; observer: EngineObserver };
+export type LoadParts = {
+  source: SourceConfig;
+  clock: Clock;
+  onProgress: LoadProgress;
+  observer: EngineObserver;
+  signal: AbortSignal;
+};
+
+/** What a model's text files make of themselves: all that can fail of them fails before the weights are loaded. */
+type Text = { files: TextFiles; tokenizer: Tokenizer; template: ChatTemplate | undefined };
 
 /**
- * A model's journey: pull, read, build or find the graph, load, and one answer to warm up.
+ * A model's journey: pull, read, build or find the graph, load, and one answer to warm up. What was loaded is freed when a
+ * later stage fails or the signal aborts.
  * Throws coded errors of sources (`source_*`, `digest_mismatch`) and models (`invalid_model`, `unsupported_model`).
  */
-export async function loadServedModel(config: RuntimeConfig, parts: LoadParts): Promise<ServedModel> {
-  const { uri, revision, sha256 } = config.model;
+export async function loadServedModel(
+  config: RuntimeConfig,
+  reference: ModelReference,
+  parts: LoadParts,
+): Promise<LoadedModel> {
+  const { location, revision } = await pulled(reference, parts);
+  const model = readModel(location);
+  const text = readText(model);
+  const { slots, threads } = config.engine;
+  const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
+  const { quantization, cacheDir } = config;
+  const { signal, onProgress } = parts;
+  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress };
+  const digest = await weightsDigest(model, cacheDir);
+  const loaded = await loadModel(model, options);
+  try {
+    const served =
+      loaded.kind === 'encoder'
+        ? serveEncoder(new EncoderEngine({ encoder: loaded, ...engineParts(config, parts) }), text, slotTokens)
+        : await serveGenerator(loaded, text, config, parts);
+    await probe(served, signal);
+    signal.throwIfAborted();
+    const { uri } = reference;
+    const { family, task } = model;
+    const shape = shapeOf(model, served.contextLength);
+    const of = revision === undefined ? { uri } : { uri, revision };
+    const identity = {
+      ...of,
+      digest,
+      family,
+      task,
+      quantization: loaded.kind === 'encoder' ? 'float32' : quantization,
+      shape,
+    } as const;
+    return { served, identity, memoryBytes: loaded.memoryBytes };
+  } catch (error) {
+    await loaded.release();
+    throw error;
+  }
+}
+
+async function pulled(
+  { uri, revision, sha256 }: ModelReference,
+  { source, signal, onProgress }: LoadParts,
+): Promise<{ location: string; revision: string | undefined }> {
+  let resolved = revision;
   const location = await pull(uri, {
-    ...parts.source,
+    ...source,
     revision,
     sha256,
-    onProgress: ({ name, doneBytes, totalBytes }) =>
-      parts.onProgress(`downloading ${name}`, doneBytes, totalBytes ?? 0),
+    signal,
+    onRevision: (commit) => (resolved = commit),
+    onProgress: ({ name, doneBytes, totalBytes }) => onProgress(`downloading ${name}`, doneBytes, totalBytes ?? 0),
   });
-  const model = readModel(location);
+  return { location, revision: resolved };
+}
+
+function readText(model: OpenModel): Text {
   const files = readTextFiles(model);
   const tokenizer = openTokenizer(files);
   checkVocabulary(tokenizer.vocabularySize, model.vocabularySize);
-  const { slots, threads, prefillChunkTokens, queueMax } = config.engine;
-  const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
-  const { quantization, cacheDir } = config;
-  const loaded = await loadModel(model, {
-    slots,
-    slotTokens,
-    threads,
-    quantization,
-    cacheDir,
-    onProgress: parts.onProgress,
-  });
-  if (loaded.kind === 'encoder') {
-    const engine = new EncoderEngine({ encoder: loaded, clock: parts.clock, queueMax, ...parts.observer });
-    const served: ServedModel = {
-      task: 'embed',
-      tokenizer,
-      engine,
-      contextLength: Math.min(slotTokens, loaded.tokensMax),
-    };
-    await probe(served);
-    return served;
-  }
-  const engine = new Engine({
-    generator: loaded,
-    clock: parts.clock,
-    prefillChunkTokens,
-    queueMax,
-    ...parts.observer,
-  });
-  const served: ServedModel = {
+  const template = model.task === 'generate' ? ChatTemplate.open(files, tokenizer) : undefined;
+  return { files, tokenizer, template };
+}
+
+const engineParts = ({ engine: { queueMax } }: RuntimeConfig, { clock, observer }: LoadParts) => ({
+  clock,
+  queueMax,
+  ...observer,
+});
+
+const serveEncoder = (engine: EncoderEngine, { tokenizer }: Text, slotTokens: number): ServedModel => ({
+  task: 'embed',
+  tokenizer,
+  engine,
+  contextLength: Math.min(slotTokens, engine.stats().contextLength),
+});
+
+async function serveGenerator(
+  generator: Generator,
+  { tokenizer, template, files }: Text,
+  config: RuntimeConfig,
+  parts: LoadParts,
+): Promise<ServedModel> {
+  const { prefillChunkTokens } = config.engine;
+  const longestStepMs = await warmUp(generator, prefillChunkTokens, parts);
+  return {
     task: 'generate',
     tokenizer,
-    template: ChatTemplate.open(files, tokenizer),
-    engine,
+    template,
+    engine: new Engine({ generator, prefillChunkTokens, longestStepMs, ...engineParts(config, parts) }),
     sampling: samplingDefaults(files.generation),
-    contextLength: slotTokens,
+    contextLength: generator.slotTokens,
   };
-  await warmUp(loaded, prefillChunkTokens);
-  await probe(served);
-  return served;
 }
 
-/** The first run of each shape plans its memory: done here, or the first users would wait for it. */
-async function warmUp(generator: Generator, prefillChunkTokens: number): Promise<void> {
-  const row = (tokens: number): StepRow => ({ tokens: Array.from({ length: tokens }, () => 0), past: 0 });
-  const chunk = Math.min(prefillChunkTokens, generator.slotTokens - 1);
-  await generator.step({ firstSlot: 0, rows: [row(chunk)], wantLogits: true });
-  for (let count = 1; count <= generator.slots; count += 1) {
-    await generator.step({ firstSlot: 0, rows: Array.from({ length: count }, () => row(1)), wantLogits: true });
-  }
-}
-
-/** One token through the engine, or one vector through the encoder: what a health check can trust. */
-export async function probe(model: ServedModel, signal: AbortSignal = new AbortController().signal): Promise<void> {
-  if (model.task === 'embed') {
-    await model.engine.encode({ inputs: [model.tokenizer.encodeWhole('probe')], internal: true, signal });
-    return;
-  }
-  const request = {
-    id: 'probe',
-    promptTokens: model.tokenizer.encode('probe', false),
-    sampling: {
-      ...model.sampling,
-      temperature: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      logitBias: new Map(),
-      seed: 0,
-    },
-    maxTokens: 1,
-    stopTokens: new Set<number>(),
-    internal: true,
-    signal,
-  };
-  for await (const _ of model.engine.generate(request));
+function shapeOf({ description }: OpenModel, contextLength: number): LoadedModel['identity']['shape'] {
+  const { layers, hiddenSize, heads, vocabularySize } = description;
+  return { layers, hiddenSize, heads, vocabularySize, contextLength };
 }
 
 /** A token that the graph has no row for would read beyond the embedding matrix. */

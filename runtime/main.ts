@@ -1,17 +1,21 @@
 // node runtime/main.ts --config FILE: one runtime process. With a parent it speaks over IPC; alone it logs.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@qwenfleet/core/clock';
 import { parseConfig } from '@qwenfleet/core/config';
-import { asFleetError, describeError } from '@qwenfleet/core/errors';
+import { asFleetError, describeError, FleetError } from '@qwenfleet/core/errors';
 import { toChildSchema, type FromChild } from '@qwenfleet/core/fleet/channel';
-import { runtimeConfigSchema } from '@qwenfleet/core/fleet/runtime-config';
+import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { createLogger } from '@qwenfleet/core/log';
-import { readSourceConfig } from './config.ts';
+import { readSourceConfig, terminationLog } from './config.ts';
+import { freeMemory } from './free-memory.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/server.ts';
 import { loadServedModel } from './load-model.ts';
 import { Service } from './service.ts';
+
+/** For the answers of a drain to reach their clients. */
+const flushWithinMs = 5_000;
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 if (values.config === undefined) {
@@ -20,52 +24,92 @@ if (values.config === undefined) {
   );
   process.exit(2);
 }
-const config = parseConfig(runtimeConfigSchema, JSON.parse(readFileSync(values.config, 'utf8')), values.config);
-const log = createLogger('runtime', config.logLevel);
-const service = new Service({ config, clock: systemClock, rng: Math.random, log });
 
 const tell = (message: FromChild): void => {
   if (process.connected) process.send?.(message);
 };
 
-const server = await listen(createApp(service), config.listen);
-log.info({ url: server.url, model: config.servedName }, 'listening');
-tell({ type: 'listening', url: server.url });
-
-let ending = false;
-async function end(): Promise<void> {
-  if (ending) return;
-  ending = true;
-  await service.finish();
-  server.close();
-  process.exit(0);
-}
-process.on('SIGTERM', () => void end());
-// Ctrl-C reaches the whole group of a terminal: with a parent, the parent says when to stop.
-process.on('SIGINT', () => void (process.connected || end()));
-process.on('disconnect', () => process.exit(0));
-process.on('message', (message) => {
-  if (toChildSchema.safeParse(message).data?.type === 'drain') void end();
-});
-void service.drainAsked.then(end);
-
+let log = createLogger('runtime');
+process.on('uncaughtException', fail);
 try {
-  const model = await loadServedModel(config, {
-    source: readSourceConfig(config.cacheDir),
-    clock: systemClock,
-    observer: service.observer,
-    onProgress: (phase, done, total) => {
-      service.loading(phase, done, total);
-      tell({ type: 'progress', phase, done, total });
-    },
-  });
-  service.ready(model);
-  log.info({ model: config.servedName, task: model.task }, 'ready');
-  tell({ type: 'ready' });
+  await run(readConfig(values.config));
 } catch (thrown) {
+  fail(thrown);
+}
+
+/** Says why, to whoever there is to tell, and ends. */
+function fail(thrown: unknown): void {
   const { code, message } = asFleetError(thrown);
-  log.error({ code }, describeError(thrown));
+  log.error({ code, ...(code === 'internal' ? { err: thrown } : {}) }, describeError(thrown));
+  leaveWord(code, code === 'internal' ? describeError(thrown) : message);
   const leave = (): never => process.exit(1);
   if (process.connected) process.send?.({ type: 'failed', code, message } satisfies FromChild, leave);
   else leave();
+}
+
+function readConfig(file: string): RuntimeConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new FleetError('invalid_config', `${file} cannot be read as JSON.`, { cause });
+  }
+  return parseConfig(runtimeConfigSchema, json, file);
+}
+
+async function run(config: RuntimeConfig): Promise<void> {
+  log = createLogger('runtime', config.logLevel);
+  const source = readSourceConfig(config.cacheDir);
+  const service = new Service({
+    config,
+    clock: systemClock,
+    rng: Math.random,
+    log,
+    freeMemory: () => freeMemory(),
+    load: (model, parts) => loadServedModel(config, model, { ...parts, source, clock: systemClock }),
+    onProgress: (phase, done, total) => tell({ type: 'progress', phase, done, total }),
+  });
+  const server = await listen(createApp(service), config.listen).catch((cause: Error) => {
+    const { host, port } = config.listen;
+    throw new FleetError('invalid_config', `listen: ${host}:${port} cannot be had.`, { param: 'listen', cause });
+  });
+  log.info({ url: server.url, model: config.servedName }, 'listening');
+  tell({ type: 'listening', url: server.url });
+  let ending = false;
+  const end = async (): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    log.info('draining');
+    await service.finish();
+    await server.close(flushWithinMs);
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void end());
+  // Ctrl-C reaches the whole group of a terminal: with a parent, the parent says when to stop.
+  process.on('SIGINT', () => void (process.connected || end()));
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message) => {
+    if (toChildSchema.safeParse(message).data?.type === 'drain') void end();
+  });
+  void service.drainAsked.then(end);
+  try {
+    await service.start();
+  } catch (error) {
+    // Asked to end while it loaded: that is no failure.
+    if (ending) return;
+    throw error;
+  }
+  log.info({ model: config.servedName, loaded: service.status().loaded }, 'ready');
+  tell({ type: 'ready' });
+}
+
+/** Kubernetes shows it as the reason why a container ended. */
+function leaveWord(code: string, message: string): void {
+  const file = terminationLog();
+  if (file === undefined) return;
+  try {
+    writeFileSync(file, JSON.stringify({ code, message }));
+  } catch (err) {
+    log.warn({ err }, 'the termination message could not be written');
+  }
 }

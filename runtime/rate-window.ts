@@ -3,13 +3,15 @@ import type { Clock } from '@qwenfleet/core/clock';
 const windowMs = 10_000;
 const bucketMs = 1_000;
 
-/** How many a second, over the last ten seconds. */
+/** How many a second, over the last ten seconds, or since it began when that is less. */
 export class RateWindow {
   readonly #clock: Clock;
+  readonly #beganMs: number;
   #buckets: { atMs: number; count: number }[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#beganMs = clock.nowMs();
   }
 
   add(count: number): void {
@@ -21,8 +23,10 @@ export class RateWindow {
   }
 
   perSecond(): number {
-    this.#forget(this.#clock.nowMs());
-    return (this.#buckets.reduce((sum, { count }) => sum + count, 0) * 1000) / windowMs;
+    const nowMs = this.#clock.nowMs();
+    this.#forget(nowMs);
+    const overMs = Math.min(windowMs, Math.max(bucketMs, nowMs - this.#beganMs));
+    return (this.#buckets.reduce((sum, { count }) => sum + count, 0) * 1000) / overMs;
   }
 
   #forget(nowMs: number): void {

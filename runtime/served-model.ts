@@ -35,18 +35,26 @@ export type ServedModel = ServedGenerator | ServedEncoder;
 /** Where a model's makers recommend nothing: mild enough for small models, which lose the thread at 1. */
 const fallback: SamplingDefaults = { temperature: 0.7, topP: 0.95, topK: 0, minP: 0, repetitionPenalty: 1 };
 
+/** What a request may ask for; a file that recommends something else is not followed. */
+const ranges: Readonly<Record<keyof SamplingDefaults, (value: number) => boolean>> = {
+  temperature: (value) => value >= 0 && value <= 2,
+  topP: (value) => value > 0 && value <= 1,
+  topK: (value) => Number.isInteger(value) && value >= -1,
+  minP: (value) => value >= 0 && value <= 1,
+  repetitionPenalty: (value) => value > 0 && value <= 2,
+};
+
 /** From generation_config.json. `do_sample: false` means greedy. */
 export function samplingDefaults(generation: Readonly<Record<string, unknown>>): SamplingDefaults {
-  const number = (key: string, otherwise: number): number => {
+  const read = (name: keyof SamplingDefaults, key: string): number => {
     const value = generation[key];
-    return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+    return typeof value === 'number' && ranges[name](value) ? value : fallback[name];
   };
-  const greedy = generation['do_sample'] === false;
   return {
-    temperature: greedy ? 0 : number('temperature', fallback.temperature),
-    topP: number('top_p', fallback.topP),
-    topK: number('top_k', fallback.topK),
-    minP: number('min_p', fallback.minP),
-    repetitionPenalty: number('repetition_penalty', fallback.repetitionPenalty),
+    temperature: generation['do_sample'] === false ? 0 : read('temperature', 'temperature'),
+    topP: read('topP', 'top_p'),
+    topK: read('topK', 'top_k'),
+    minP: read('minP', 'min_p'),
+    repetitionPenalty: read('repetitionPenalty', 'repetition_penalty'),
   };
 }

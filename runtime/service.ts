@@ -1,171 +1,255 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { asFleetError, FleetError } from '@qwenfleet/core/errors';
-import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import { FleetError, asFleetError, describeError } from '@qwenfleet/core/errors';
+import type { ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
+import type { RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import type { LoadProgress } from './backend/backend.ts';
 import type { EngineObserver } from './engine/generation.ts';
 import type { EngineStats } from './engine/model-engine.ts';
-import type { RuntimeService } from './http/app.ts';
-import { probe } from './load-model.ts';
-import type { ServedModel } from './served-model.ts';
-import { RateWindow } from './rate-window.ts';
+import { HealthCheck } from './health.ts';
+import type { RuntimeService } from './http/service.ts';
+import { Resident, type LoadedModel, type Outcome, type Ticket } from './resident.ts';
+import { Traffic } from './traffic.ts';
 
-/** A step that takes longer than this has hung: even a long prefill chunk of a large model on few cores is quicker. */
-const hungAfterMs = 60_000;
-/** An engine that rests is asked for a token at most this often. */
-const probeEveryMs = 10_000;
+/** Brings a model into memory, warm; whatever it held is freed when it fails or the signal aborts. */
+export type Loader = (
+  model: ModelReference,
+  parts: { observer: EngineObserver; onProgress: LoadProgress; signal: AbortSignal },
+) => Promise<LoadedModel>;
 
-export type ServiceParts = { config: RuntimeConfig; clock: Clock; rng: Rng; log: Logger };
+export type ServiceParts = {
+  config: RuntimeConfig;
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  load: Loader;
+  /** Memory that this process could still take, in bytes. */
+  freeMemory: () => number;
+  onProgress?: LoadProgress;
+};
 
-/** One runtime's state: loading, then a model that answers, then draining. */
+const updateGraceMsDefault = 600_000;
+
+/** One runtime's state: loading, then a model that answers, which others may take the place of, then draining. */
 export class Service implements RuntimeService {
   readonly servedName: string;
   readonly bodyBytesMax: number;
+  readonly adminTokenSha256: string | undefined;
   readonly telemetry = new Telemetry('runtime', { processMetrics: true });
   readonly log: Logger;
   readonly startedEpochMs: number;
-  readonly #config: RuntimeConfig;
-  readonly #clock: Clock;
-  readonly #rng: Rng;
-  readonly #prompt: RateWindow;
-  readonly #completion: RateWindow;
-  #state: LoadReport['state'] = 'loading';
-  #model: ServedModel | undefined;
-  #load: LoadReport['load'];
-  #probedMs = -Infinity;
-  #drained: (() => void) | undefined;
   /** Resolves when someone asks for a drain over HTTP. */
   readonly drainAsked: Promise<void>;
+  readonly #parts: ServiceParts;
+  readonly #health: HealthCheck;
+  readonly #traffic: Traffic;
+  readonly #ending = new AbortController();
+  readonly #retiring = new Set<Resident>();
+  #state: LoadReport['state'] = 'loading';
+  #live: Resident | undefined;
+  #progress: LoadReport['load'];
+  #update: RuntimeStatus['update'];
+  #askDrain: () => void;
 
-  constructor({ config, clock, rng, log }: ServiceParts) {
-    this.#config = config;
-    this.#clock = clock;
-    this.#rng = rng;
+  constructor(parts: ServiceParts) {
+    const { config, clock, log } = parts;
+    this.#parts = parts;
     this.log = log;
     this.servedName = config.servedName;
     this.bodyBytesMax = config.bodyBytesMax;
+    this.adminTokenSha256 = config.admin?.tokenSha256;
     this.startedEpochMs = clock.epochMs();
-    this.#prompt = new RateWindow(clock);
-    this.#completion = new RateWindow(clock);
-    this.drainAsked = new Promise((resolve) => (this.#drained = resolve));
+    this.#health = new HealthCheck(clock);
+    this.#traffic = new Traffic(this.telemetry, clock, log);
+    const asked = Promise.withResolvers<void>();
+    this.drainAsked = asked.promise;
+    this.#askDrain = asked.resolve;
   }
 
-  readonly observer: Required<EngineObserver> = {
-    onStep: ({ kind, sequences, tokens, drawn, durationMs }) => {
-      this.telemetry.observe('runtimeStepSeconds', { kind }, durationMs / 1000);
-      if (kind === 'decode') this.telemetry.observe('runtimeBatchSize', {}, sequences);
-      if (kind !== 'decode') this.#count('prompt', tokens);
-      this.#count('completion', drawn);
-    },
-    onEnd: ({ firstTokenMs, totalMs, completionTokens }) => {
-      if (completionTokens > 0) this.telemetry.observe('runtimeFirstTokenSeconds', {}, firstTokenMs / 1000);
-      if (completionTokens < 2) return;
-      this.telemetry.observe('runtimeTokenSeconds', {}, (totalMs - firstTokenMs) / (completionTokens - 1) / 1000);
-    },
-    onFault: (err) => this.log.error({ err }, 'the engine failed, and with it all that ran'),
-  };
-
-  #count(type: 'prompt' | 'completion', tokens: number): void {
-    if (tokens === 0) return;
-    this.telemetry.count('runtimeTokens', { type }, tokens);
-    (type === 'prompt' ? this.#prompt : this.#completion).add(tokens);
-  }
-
-  loading(phase: string, done: number, total: number): void {
-    this.#load = { phase, done, total };
-  }
-
-  ready(model: ServedModel): void {
-    this.#model = model;
-    this.#load = undefined;
+  /** Loads the first model. Throws what the loader does, and `shutting_down` when a drain came first. */
+  async start(): Promise<void> {
+    const loaded = await this.#loadModel(this.#parts.config.model);
+    this.#live = new Resident(1, loaded, this.#parts.clock);
     this.#state = 'ready';
-    this.telemetry.gauge('runtimeLoadSeconds', {}, (this.#clock.epochMs() - this.startedEpochMs) / 1000);
+    const seconds = (this.#parts.clock.epochMs() - this.startedEpochMs) / 1000;
+    this.telemetry.gauge('runtimeLoadSeconds', {}, seconds);
   }
 
-  model(): ServedModel {
-    if (this.#state === 'ready' && this.#model) return this.#model;
+  admit(): Ticket {
+    return this.#resident().admit((outcome) => this.finished(outcome));
+  }
+
+  /** Begins to load other weights beside the ones that answer. Throws `conflict` when that cannot be. */
+  update(model: ModelReference): void {
+    const refused = this.#updateRefused();
+    if (refused !== undefined) throw new FleetError('conflict', refused);
+    this.#update = { state: 'loading', model };
+    this.log.info({ uri: model.uri, revision: model.revision }, 'a hot update begins');
+    void this.#exchange(model).then(
+      (old) => this.#retire(old),
+      (thrown: unknown) => {
+        const { code, message } = asFleetError(thrown);
+        this.#update = { state: 'failed', model, error: { code, message } };
+        this.log.warn({ code }, `the hot update failed, nothing has changed: ${describeError(thrown)}`);
+      },
+    );
+  }
+
+  report(): LoadReport {
+    const engine = this.#live?.loaded.served.engine.stats() ?? restOf(this.#parts.config);
+    this.telemetry.gauge('runtimeRunning', {}, engine.running);
+    this.telemetry.gauge('runtimeQueued', {}, engine.queued);
+    this.telemetry.gauge('runtimeKvTokens', {}, engine.kvTokens);
+    return {
+      model: this.servedName,
+      state: this.#state,
+      generation: this.#live?.generation ?? 0,
+      requests: this.#residents().reduce((sum, { requests }) => sum + requests, 0),
+      slots: engine.slots,
+      running: engine.running,
+      queued: engine.queued,
+      waitMs: engine.waitMs,
+      kvTokens: engine.kvTokens,
+      kvTokensMax: engine.kvTokensMax,
+      heartbeatAgeMs: engine.heartbeatAgeMs,
+      ...this.#traffic.report,
+      adapters: [],
+      ...(this.#progress ? { load: this.#progress } : {}),
+    };
+  }
+
+  status(): RuntimeStatus {
+    const refused = this.#updateRefused();
+    const progress = this.#update?.state === 'loading' ? this.#progress : undefined;
+    return {
+      model: this.servedName,
+      state: this.#state,
+      ...(this.#live ? { loaded: this.#live.status } : {}),
+      retiring: [...this.#retiring].map(({ generation, requests }) => ({ generation, requests })),
+      ...(this.#update ? { update: { ...this.#update, ...(progress ? { progress } : {}) } } : {}),
+      hotUpdate: refused === undefined,
+      ...(refused === undefined ? {} : { hotUpdateRefused: refused }),
+    };
+  }
+
+  /** While there is no model, the process itself is all that can be alive. */
+  assertLive(): void {
+    if (this.#live) this.#health.assertLive(this.#live.loaded.served);
+  }
+
+  async assertReady(): Promise<void> {
+    await this.#health.assertReady(this.#resident().loaded.served);
+  }
+
+  drain(): void {
+    this.#state = 'draining';
+    this.#askDrain();
+  }
+
+  /** Waits for what runs; ends it after the grace time. An update that is under way is given up. */
+  async finish(): Promise<void> {
+    this.#state = 'draining';
+    this.#ending.abort(new FleetError('shutting_down', 'The server is stopping.'));
+    await Promise.all(this.#residents().map((resident) => resident.settle(this.#parts.config.drain.graceMs)));
+  }
+
+  newCall(): { created: number; seed: number } {
+    const { clock, rng } = this.#parts;
+    return { created: Math.floor(clock.epochMs() / 1000), seed: Math.floor(rng() * 2 ** 31) };
+  }
+
+  finished(outcome: Outcome): void {
+    this.telemetry.count('runtimeRequests', { outcome });
+  }
+
+  #resident(): Resident {
+    if (this.#state === 'ready' && this.#live) return this.#live;
     if (this.#state === 'draining')
       throw new FleetError('shutting_down', 'The server is stopping and takes no new requests. Try again.');
     throw new FleetError('model_loading', 'The model is being loaded. Try again shortly.', { retryAfterMs: 1_000 });
   }
 
-  report(): LoadReport {
-    const stats = this.#stats();
-    this.telemetry.gauge('runtimeRunning', {}, stats.running);
-    this.telemetry.gauge('runtimeQueued', {}, stats.queued);
-    this.telemetry.gauge('runtimeKvTokens', {}, stats.kvTokens);
-    return {
-      model: this.servedName,
-      state: this.#state,
-      slots: stats.slots,
-      running: stats.running,
-      queued: stats.queued,
-      kvTokens: stats.kvTokens,
-      kvTokensMax: stats.kvTokensMax,
-      promptTokensPerSecond: this.#prompt.perSecond(),
-      completionTokensPerSecond: this.#completion.perSecond(),
-      heartbeatAgeMs: stats.heartbeatAgeMs,
-      adapters: [],
-      ...(this.#load ? { load: this.#load } : {}),
-    };
+  async #loadModel(model: ModelReference): Promise<LoadedModel> {
+    try {
+      const loaded = await this.#parts.load(model, {
+        observer: this.#traffic.observer,
+        signal: this.#ending.signal,
+        onProgress: (phase, done, total) => {
+          this.#progress = { phase, done, total };
+          this.#parts.onProgress?.(phase, done, total);
+        },
+      });
+      if (!this.#ending.signal.aborted) return loaded;
+      await loaded.served.engine.release();
+      throw new FleetError('shutting_down', 'The server is stopping.');
+    } finally {
+      this.#progress = undefined;
+    }
   }
 
-  async check(): Promise<void> {
-    const model = this.model();
-    const stats = this.#stats();
-    if (stats.heartbeatAgeMs > hungAfterMs) {
+  /** Loads beside the model that answers, then exchanges one reference. Gives the old one, which ends what it had taken. */
+  async #exchange(model: ModelReference): Promise<Resident> {
+    const loaded = await this.#loadModel(model);
+    const old = this.#live;
+    if (!old || old.loaded.served.task !== loaded.served.task) {
+      await loaded.served.engine.release();
       throw new FleetError(
-        'engine_failed',
-        `The engine's last step began ${Math.round(stats.heartbeatAgeMs / 1000)} s ago and has not ended.`,
+        'unsupported_model',
+        `The new model is for ${loaded.served.task}, and this pool is for ${old?.loaded.served.task}. Make a pool for it.`,
+        { param: 'model.uri' },
       );
     }
-    const nowMs = this.#clock.nowMs();
-    if (stats.running > 0 || nowMs - this.#probedMs < probeEveryMs) return;
-    this.#probedMs = nowMs;
+    this.#live = new Resident(old.generation + 1, loaded, this.#parts.clock);
+    this.#update = { state: 'done', model };
+    this.log.info({ generation: this.#live.generation, digest: loaded.identity.digest }, 'the new weights answer');
+    return old;
+  }
+
+  async #retire(old: Resident): Promise<void> {
+    const { generation } = old;
+    this.#retiring.add(old);
     try {
-      await probe(model);
-    } catch (error) {
-      this.#probedMs = -Infinity;
-      throw asFleetError(error);
+      const rests = await old.settle(this.#parts.config.update?.graceMs ?? updateGraceMsDefault);
+      // A step that hangs may still write to the memory: better kept than freed.
+      if (rests) await old.loaded.served.engine.release();
+      else this.log.error({ generation }, 'a step hangs: the old model stays in memory');
+    } catch (err) {
+      this.log.error({ generation, err }, 'the old model could not be released');
     }
+    this.#retiring.delete(old);
   }
 
-  drain(): void {
-    this.#state = 'draining';
-    this.#drained?.();
+  #updateRefused(): string | undefined {
+    if (this.#state !== 'ready' || !this.#live) return `The runtime is ${this.#state}; try again when it is ready.`;
+    if (this.#update?.state === 'loading') return 'Another update is under way; try again when it is over.';
+    const [retiring] = this.#retiring;
+    if (retiring)
+      return `Generation ${retiring.generation} still answers ${retiring.requests} requests; try again later.`;
+    const { memoryBytes } = this.#live.loaded;
+    const freeBytes = this.#parts.freeMemory();
+    if (freeBytes >= memoryBytes) return undefined;
+    const [wanted, free] = [memoryBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+    return `A second model beside this one takes about ${wanted} MiB, and ${free} MiB are free; replace the process.`;
   }
 
-  /** Waits for what runs; ends it after the grace time. */
-  async finish(): Promise<void> {
-    this.#state = 'draining';
-    await this.#model?.engine.drain(this.#config.drain.graceMs);
-  }
-
-  newCall(): { created: number; seed: number } {
-    return { created: Math.floor(this.#clock.epochMs() / 1000), seed: Math.floor(this.#rng() * 2 ** 31) };
-  }
-
-  finished(outcome: 'ok' | 'error' | 'cancelled'): void {
-    this.telemetry.count('runtimeRequests', { outcome });
-  }
-
-  #stats(): EngineStats {
-    if (this.#model) return this.#model.engine.stats();
-    const { slots, contextLength } = this.#config.engine;
-    return {
-      slots,
-      running: 0,
-      queued: 0,
-      kvTokens: 0,
-      kvTokensMax: 0,
-      promptTokensTotal: 0,
-      completionTokensTotal: 0,
-      waitMs: 0,
-      heartbeatAgeMs: 0,
-      longestStepMs: 0,
-      contextLength,
-    };
+  #residents(): Resident[] {
+    return this.#live ? [...this.#retiring, this.#live] : [...this.#retiring];
   }
 }
+
+/** What there is to say of an engine before there is one. */
+const restOf = ({ engine: { slots } }: RuntimeConfig): Omit<EngineStats, 'contextLength'> => ({
+  slots,
+  running: 0,
+  queued: 0,
+  kvTokens: 0,
+  kvTokensMax: 0,
+  promptTokensTotal: 0,
+  completionTokensTotal: 0,
+  waitMs: 0,
+  heartbeatAgeMs: 0,
+  longestStepMs: 0,
+});

@@ -3,20 +3,24 @@ import { z } from 'zod';
 export const quantizations = ['float32', 'int8', 'int4'] as const;
 export type Quantization = (typeof quantizations)[number];
 
+/** Which weights. */
+export const modelReferenceSchema = z.strictObject({
+  /** `hf://`, `wheel://`, `file://` or `https://`; see runtime/source. */
+  uri: z.string().min(1),
+  revision: z.string().optional(),
+  /** Wanted digest of the weights file, in hex. */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+});
+export type ModelReference = z.infer<typeof modelReferenceSchema>;
+
 /** What one runtime process serves. Rendered by the operator from a QwenDeployment, read by `runtime/main.ts`. */
 export const runtimeConfigSchema = z.strictObject({
   /** The name clients ask for. */
   servedName: z.string().min(1),
-  model: z.strictObject({
-    /** `hf://`, `wheel://`, `file://` or `https://`; see runtime/source. */
-    uri: z.string().min(1),
-    revision: z.string().optional(),
-    /** Wanted digest of the weights file, in hex. */
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .optional(),
-  }),
+  model: modelReferenceSchema,
   /** Ignored by encoders, which run in float32. */
   quantization: z.enum(quantizations).default('int8'),
   listen: z
@@ -38,6 +42,15 @@ export const runtimeConfigSchema = z.strictObject({
     })
     .prefault({}),
   drain: z.strictObject({ graceMs: z.int().min(0).default(30_000) }).prefault({}),
+  /** After a hot update: how long the old model may go on with what it had taken. */
+  update: z.strictObject({ graceMs: z.int().min(0).default(600_000) }).optional(),
+  /** Who may ask at /admin: this machine itself, and whoever has the token. */
+  admin: z
+    .strictObject({
+      /** Of the bearer token, in hex: the token itself is in no file. */
+      tokenSha256: z.string().regex(/^[0-9a-f]{64}$/),
+    })
+    .optional(),
   bodyBytesMax: z
     .int()
     .min(1024)

@@ -26,6 +26,8 @@ export interface Generator {
   readonly vocabularySize: number;
   readonly slots: number;
   readonly slotTokens: number;
+  /** What it takes at least, in bytes: weights and cache. */
+  readonly memoryBytes: number;
   /**
    * Runs one step off the event loop. Never called again before it has settled.
    * @returns logits of each row's last token, float32 [rows, vocabularySize] row-major, or of every token of the row; a
@@ -44,6 +46,7 @@ export interface Encoder {
   readonly kind: 'encoder';
   readonly dimensions: number;
   readonly tokensMax: number;
+  readonly memoryBytes: number;
   /** Mean-pooled, L2-normalised when the model says so; one vector of `dimensions` floats per input. */
   encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]>;
   /** Frees everything once what runs is over. Later inputs are refused; a second release does nothing. */

@@ -18,6 +18,7 @@ function engineOf({ clock = systemClock, inputMs = 0, queueMax = 8, failsOn }: O
     kind: 'encoder',
     dimensions: 2,
     tokensMax: 16,
+    memoryBytes: 0,
     async encode(inputs) {
       if (state.busy) throw new Error('two inputs at once');
       state.busy = true;

@@ -24,6 +24,8 @@ export type EngineOptions = EngineObserver & {
   clock: Clock;
   prefillChunkTokens: number;
   queueMax: number;
+  /** The longest step of warming up. */
+  longestStepMs?: number;
 };
 
 /** A sequence with what the engine alone needs of it. */
@@ -49,17 +51,18 @@ export class Engine implements GenerationEngine {
   /** A step hung while the engine was drained: whatever it still does, nothing follows. */
   #abandoned = false;
   #lastTurnMs: number;
-  #longestStepMs = 0;
+  #longestStepMs: number;
   #promptTokens = 0;
   #completionTokens = 0;
   /** Mean time that a sequence held a slot, for honest estimates of a wait. */
   #slotMs = 1_000;
 
-  constructor({ generator, clock, prefillChunkTokens, queueMax, ...observer }: EngineOptions) {
+  constructor({ generator, clock, prefillChunkTokens, queueMax, longestStepMs = 0, ...observer }: EngineOptions) {
     const { slots, slotTokens } = generator;
     this.#generator = generator;
     this.#clock = clock;
     this.#observer = observer;
+    this.#longestStepMs = longestStepMs;
     this.#scheduler = new Scheduler({ slots, slotTokens, prefillChunkTokens, queueMax });
     this.#lastTurnMs = clock.nowMs();
   }

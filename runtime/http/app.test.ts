@@ -1,90 +1,10 @@
-import { ManualClock, systemClock } from '@qwenfleet/core/clock';
-import { runtimeConfigSchema } from '@qwenfleet/core/fleet/runtime-config';
-import { silentLogger } from '@qwenfleet/core/log';
-import { SseDecoder } from '@qwenfleet/core/openai/sse';
+import { ManualClock } from '@qwenfleet/core/clock';
 import { describe, expect, it } from 'vitest';
-import { FakeGenerator, type FakeOptions } from '../backend/fake/generator.ts';
-import { Engine } from '../engine/engine.ts';
-import type { ServedModel } from '../served-model.ts';
-import { Service } from '../service.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
-import { ChatTemplate } from '../text/chat-template.ts';
-import { createApp } from './app.ts';
-
-const letters = 'abcdefghijklmnopqrstuvwxyz ';
-/** One token a letter; token 27 ends an answer. */
-const tokenizer: Tokenizer = {
-  vocabularySize: 28,
-  eosTokens: new Set([27]),
-  controlTokens: new Set([27]),
-  encode: (text) => text.split('').map((letter) => Math.max(0, letters.indexOf(letter.toLowerCase()))),
-  encodeWhole: (text) => tokenizer.encode(text, false),
-  bytesOf: (token) => new TextEncoder().encode(letters[token] ?? ''),
-};
-
-type Options = Partial<FakeOptions> & { bodyBytesMax?: number; queueMax?: number; loaded?: boolean };
-
-function serve({ bodyBytesMax = 100_000, queueMax = 10, loaded = true, ...options }: Options = {}) {
-  const config = runtimeConfigSchema.parse({
-    servedName: 'tiny',
-    model: { uri: 'file:///x' },
-    cacheDir: '/tmp',
-    bodyBytesMax,
-  });
-  const service = new Service({ config, clock: systemClock, rng: () => 0.5, log: silentLogger });
-  const generator = new FakeGenerator({
-    slots: 2,
-    slotTokens: 200,
-    vocabularySize: 28,
-    clock: systemClock,
-    ...options,
-  });
-  const engine = new Engine({
-    generator,
-    clock: systemClock,
-    prefillChunkTokens: 64,
-    queueMax,
-    ...service.observer,
-  });
-  const files = {
-    tokenizer: {},
-    config: {},
-    generation: {},
-    chatTemplate: '{% for m in messages %}{{ m.content }}{% endfor %}',
-  };
-  const template = ChatTemplate.open(files, tokenizer);
-  const model: ServedModel = {
-    task: 'generate',
-    tokenizer,
-    template,
-    engine,
-    sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 },
-    contextLength: 200,
-  };
-  if (loaded) service.ready(model);
-  const app = createApp(service);
-  const send = async (path: string, body: unknown, init: RequestInit = {}): Promise<Response> =>
-    app.request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...init });
-  return { app, service, engine, generator, send };
-}
-
-const chat = (fields: object = {}): object => ({
-  model: 'tiny',
-  messages: [{ role: 'user', content: 'hello there' }],
-  max_tokens: 12,
-  ...fields,
-});
-
-async function events(response: Response): Promise<Record<string, never>[]> {
-  const decoder = new SseDecoder();
-  const found = decoder.push(new Uint8Array(await response.arrayBuffer())).map(({ data }) => data);
-  expect(found.at(-1)).toBe('[DONE]');
-  return found.slice(0, -1).map((data) => JSON.parse(data) as Record<string, never>);
-}
+import { chat, eventsOf as events, serve } from '../fixtures/served.ts';
 
 describe('a chat answer', () => {
   it('whole and streamed says the same', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     const whole = (await (await send('/v1/chat/completions', chat())).json()) as {
       choices: { message: { content: string }; finish_reason: string }[];
       usage: object;
@@ -94,7 +14,7 @@ describe('a chat answer', () => {
     );
     const deltas = chunks.flatMap(
       (chunk) =>
-        (chunk['choices'] as unknown as {
+        (chunk['choices'] as {
           delta: { role?: string; content?: string };
           finish_reason: string | null;
         }[]) ?? [],
@@ -108,7 +28,7 @@ describe('a chat answer', () => {
   });
 
   it('carries log-probabilities when they are asked for', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     const answer = (await (await send('/v1/chat/completions', chat({ logprobs: true, top_logprobs: 3 }))).json()) as {
       choices: {
         message: { content: string };
@@ -123,7 +43,7 @@ describe('a chat answer', () => {
   });
 
   it('ends before a stop string', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     const full = (await (await send('/v1/chat/completions', chat())).json()) as {
       choices: { message: { content: string } }[];
     };
@@ -139,7 +59,7 @@ describe('a chat answer', () => {
   });
 
   it('has as many choices as were asked for, each with a seed of its own', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     const ask = async (): Promise<string[]> => {
       const response = await send('/v1/chat/completions', chat({ n: 3, temperature: 1, seed: 5 }));
       return ((await response.json()) as { choices: { message: { content: string } }[] }).choices.map(
@@ -153,19 +73,19 @@ describe('a chat answer', () => {
   });
 
   it('that fails on its way ends with an error chunk and [DONE]', async () => {
-    const { send } = serve({ failsAt: (step) => step > 5 });
+    const { send } = await serve({ failsAt: (step) => step > 5 });
     const chunks = await events(await send('/v1/chat/completions', chat({ stream: true, max_tokens: 50 })));
     expect(chunks.length).toBeGreaterThan(2);
     expect(chunks.at(-1)).toMatchObject({ error: { code: 'engine_failed', type: 'server_error' } });
   });
 
   it('that fails at once has the status of its error', async () => {
-    const { send } = serve({ failsAt: () => true });
+    const { send } = await serve({ failsAt: () => true });
     expect((await send('/v1/chat/completions', chat({ stream: true }))).status).toBe(500);
   });
 
   it('whose reader leaves frees its slot', async () => {
-    const { send, engine } = serve({ stepMs: () => 5 });
+    const { send, engine } = await serve({ stepMs: () => 5 });
     const response = await send('/v1/chat/completions', chat({ stream: true, max_tokens: 150 }));
     const reader = response.body?.getReader();
     await reader?.read();
@@ -178,7 +98,7 @@ describe('a chat answer', () => {
 
 describe('a completion', () => {
   it('goes on from a text, whole and streamed', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     const body = { model: 'tiny', prompt: 'once upon', max_tokens: 8 };
     const whole = (await (await send('/v1/completions', body)).json()) as {
       object: string;
@@ -186,14 +106,12 @@ describe('a completion', () => {
     };
     expect(whole.object).toBe('text_completion');
     const chunks = await events(await send('/v1/completions', { ...body, stream: true }));
-    const text = chunks
-      .flatMap((chunk) => chunk['choices'] as unknown as { text: string }[])
-      .map((choice) => choice.text);
+    const text = chunks.flatMap((chunk) => chunk['choices'] as { text: string }[]).map((choice) => choice.text);
     expect(text.join('')).toBe(whole.choices[0]?.text);
   });
 
   it('takes tokens, and refuses those that there are not', async () => {
-    const { send } = serve();
+    const { send } = await serve();
     expect((await send('/v1/completions', { model: 'tiny', prompt: [1, 2, 3] })).status).toBe(200);
     const refused = await send('/v1/completions', { model: 'tiny', prompt: [1, 2, 999] });
     expect(refused.status).toBe(400);
@@ -250,7 +168,7 @@ describe('a request that cannot be answered', () => {
     ['that is too large', '/v1/chat/completions', 'x'.repeat(200_000), 413, 'body_too_large', /100000/],
     ['that is no JSON', '/v1/chat/completions', '{', 400, 'invalid_json', /JSON/],
   ])('%s says so in the right shape', async (...[, path, body, status, code, words]) => {
-    const { send } = serve();
+    const { send } = await serve();
     const response = await send(path, body, { headers: { 'x-request-id': 'mine' } });
     expect(response.status).toBe(status);
     expect(response.headers.get('x-request-id')).toBe('mine');
@@ -260,7 +178,7 @@ describe('a request that cannot be answered', () => {
   });
 
   it('because the queue is full says when to try again', async () => {
-    const { send, engine } = serve({ queueMax: 0, stepMs: () => 20 });
+    const { send, engine } = await serve({ queueMax: 0, stepMs: () => 20 });
     const running = [chat(), chat()].map((body) => send('/v1/chat/completions', body));
     await expect.poll(() => engine.stats().running).toBe(2);
     const response = await send('/v1/chat/completions', chat());
@@ -272,7 +190,7 @@ describe('a request that cannot be answered', () => {
 
 describe('health', () => {
   it('is live at once, and ready with the model', async () => {
-    const { app, send } = serve({ loaded: false });
+    const { app, send } = await serve({ loaded: false });
     expect((await app.request('/health/live')).status).toBe(200);
     expect((await app.request('/health')).status).toBe(503);
     const response = await send('/v1/chat/completions', chat());
@@ -281,7 +199,7 @@ describe('health', () => {
   });
 
   it('asks the engine for a token, and not at every question', async () => {
-    const { app, generator } = serve();
+    const { app, generator } = await serve();
     expect((await app.request('/health')).status).toBe(200);
     const { steps } = generator;
     expect(steps).toBeGreaterThan(0);
@@ -290,25 +208,13 @@ describe('health', () => {
   });
 
   it('is bad when the engine fails, although HTTP answers', async () => {
-    const { app } = serve({ failsAt: () => true });
+    const { app } = await serve({ failsAt: () => true });
     expect((await app.request('/health')).status).toBe(500);
   });
 
   it('is bad when a step hangs', async () => {
-    const config = runtimeConfigSchema.parse({ servedName: 'tiny', model: { uri: 'file:///x' }, cacheDir: '/tmp' });
     const clock = new ManualClock();
-    const service = new Service({ config, clock, rng: () => 0.5, log: silentLogger });
-    const generator = new FakeGenerator({ slots: 1, slotTokens: 100, vocabularySize: 28, clock, stepMs: () => 1e9 });
-    const engine = new Engine({ generator, clock, prefillChunkTokens: 64, queueMax: 1 });
-    service.ready({
-      task: 'generate',
-      tokenizer,
-      template: undefined,
-      engine,
-      sampling: { temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1 },
-      contextLength: 100,
-    });
-    const app = createApp(service);
+    const { app, engine } = await serve({ clock, slots: 1, stepMs: () => 1e9 });
     void app.request('/v1/completions', { method: 'POST', body: JSON.stringify({ model: 'tiny', prompt: 'x' }) });
     await expect.poll(() => engine.stats().running).toBe(1);
     await clock.advance(120_000);
@@ -318,7 +224,7 @@ describe('health', () => {
   });
 
   it('reports load and metrics', async () => {
-    const { app, send } = serve();
+    const { app, send } = await serve();
     await send('/v1/chat/completions', chat());
     expect(await (await app.request('/load')).json()).toMatchObject({
       model: 'tiny',
@@ -335,10 +241,10 @@ describe('health', () => {
 
 describe('draining', () => {
   it('finishes what runs and takes nothing new', async () => {
-    const { app, send, service, engine } = serve({ stepMs: () => 20 });
+    const { admin, send, service, engine } = await serve({ stepMs: () => 20 });
     const running = send('/v1/chat/completions', chat({ max_tokens: 20 }));
     await expect.poll(() => engine.stats().running, { interval: 2 }).toBe(1);
-    expect((await app.request('/admin/drain', { method: 'POST' })).status).toBe(202);
+    expect((await admin('POST', '/admin/drain')).status).toBe(202);
     const drained = service.finish();
     expect(await (await send('/v1/chat/completions', chat())).json()).toMatchObject({
       error: { code: 'shutting_down' },

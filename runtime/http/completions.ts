@@ -1,10 +1,10 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { CompletionRequest } from '@qwenfleet/core/openai/request';
-import type { CompletionLogprobs, TextCompletion } from '@qwenfleet/core/openai/response';
+import type { TextCompletion } from '@qwenfleet/core/openai/response';
 import { readAnswer, type AnswerEnd, type AnswerLogprob, type AnswerPiece } from '../text/answer-reader.ts';
 import type { ServedGenerator } from '../served-model.ts';
 import { usageOfChoices, type Call } from './call.ts';
-import { LegacyLogprobs } from './legacy-logprobs.ts';
+import { legacyLogprobs } from './legacy-logprobs.ts';
 import { merge, type Merged } from './merge.ts';
 import { generationsOf, stopsOf } from './parameters.ts';
 
@@ -89,12 +89,13 @@ export async function textCompletion(
       choice.logprobs.push(...step.piece.logprobs);
     }
   }
+  const legacy = legacyLogprobs(request.logprobs);
   return {
     ...baseOf(request, call),
     choices: choices.map(({ text, logprobs, end }, index) => ({
       index,
       text,
-      logprobs: legacyLogprobs(request, new LegacyLogprobs(), logprobs),
+      logprobs: legacy(index, logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
     usage: usageOfChoices(choices.flatMap(({ end }) => end ?? [])),
@@ -109,7 +110,7 @@ export async function* completionChunks(
 ): AsyncGenerator<TextCompletion, void, void> {
   const withUsage = request.stream_options?.include_usage === true;
   const usageField = withUsage ? { usage: null } : {};
-  const legacy = Array.from({ length: request.n ?? 1 }, () => new LegacyLogprobs());
+  const legacy = legacyLogprobs(request.logprobs);
   const ends: AnswerEnd[] = [];
   for await (const step of steps) {
     if ('end' in step) ends.push(step.end);
@@ -117,7 +118,7 @@ export async function* completionChunks(
     const { index } = step;
     const finish_reason = 'end' in step ? step.end.finishReason : null;
     if (finish_reason === null && piece.content === '' && piece.logprobs.length === 0) continue;
-    const logprobs = legacyLogprobs(request, legacy[index] ?? new LegacyLogprobs(), piece.logprobs);
+    const logprobs = legacy(index, piece.logprobs);
     const choice = { index, text: piece.content, logprobs, finish_reason };
     yield { ...baseOf(request, call), choices: [choice], ...usageField };
   }
@@ -133,9 +134,3 @@ const baseOf = (
   created,
   model,
 });
-
-const legacyLogprobs = (
-  { logprobs: asked }: CompletionRequest,
-  legacy: LegacyLogprobs,
-  entries: readonly AnswerLogprob[],
-): CompletionLogprobs => (asked === null || asked === undefined ? null : legacy.push(entries));

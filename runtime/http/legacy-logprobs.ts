@@ -3,8 +3,21 @@ import type { AnswerLogprob } from '../text/answer-reader.ts';
 
 const whole = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** For one answer: the log-probabilities of each choice as they come. Null for everything when nobody asked. */
+export function legacyLogprobs(
+  asked: number | null | undefined,
+): (choice: number, entries: readonly AnswerLogprob[]) => CompletionLogprobs {
+  const choices = new Map<number, LegacyLogprobs>();
+  return (choice, entries) => {
+    if (asked === null || asked === undefined) return null;
+    const legacy = choices.get(choice) ?? new LegacyLogprobs();
+    choices.set(choice, legacy);
+    return legacy.push(entries);
+  };
+}
+
 /** The older form of log-probabilities, of POST /v1/completions: parallel lists, and where each token's text begins. */
-export class LegacyLogprobs {
+class LegacyLogprobs {
   /** Tokens may be halves of characters: the text's length is known only of what is whole. */
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   #offset = 0;

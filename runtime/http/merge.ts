@@ -14,7 +14,13 @@ export async function* merge<T, R>(
     if (!generator) throw new RangeError(`there is no generator ${index}`);
     return { index, result: await generator.next() };
   };
-  const pending = new Map(generators.map((_, index) => [index, pull(index)]));
+  const begin = (index: number): Promise<Next> => {
+    const next = pull(index);
+    // It may fail while the reader is slow and nobody waits for it: that must not end the process.
+    next.catch(() => undefined);
+    return next;
+  };
+  const pending = new Map(generators.map((_, index) => [index, begin(index)]));
   try {
     while (pending.size > 0) {
       const { index, result } = await Promise.race(pending.values());
@@ -22,7 +28,7 @@ export async function* merge<T, R>(
         pending.delete(index);
         yield { index, end: result.value };
       } else {
-        pending.set(index, pull(index));
+        pending.set(index, begin(index));
         yield { index, piece: result.value };
       }
     }

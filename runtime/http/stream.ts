@@ -14,8 +14,8 @@ export async function streamChunks(
   const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
+        controller.enqueue(encoder.encode(first.done ? sseDone : encodeSse(first.value)));
         if (first.done) controller.close();
-        else controller.enqueue(encoder.encode(encodeSse(first.value)));
       },
       async pull(controller) {
         const last = (text: string): void => {

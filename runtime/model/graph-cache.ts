@@ -1,85 +1,77 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { FleetError } from '@qwenfleet/core/errors';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadProgress } from '../backend/backend.ts';
-import { decoderGraph } from './decoder-graph.ts';
-import { encoderGraph } from './encoder-graph.ts';
-import { DataFile } from './onnx/data-file.ts';
+import { notedSha256 } from '../source/digest.ts';
+import { withLock } from '../source/lock.ts';
+import { buildGraph, graphFileName } from './build-graph.ts';
+import { buildInWorker } from './build-worker-client.ts';
 import type { OpenModel } from './read.ts';
 
-export const graphFileName = 'model.onnx';
-const dataFileName = 'model.onnx.data';
+/** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
+const builderVersion = 2;
+/** Smaller checkpoints are built in less time than a thread takes to start. */
+const workerFromBytes = 32 * 1024 * 1024;
 
-/** Room that a build may need at most: float32 weights and a margin. */
-const bytesPerParameter = 4.5;
+export type GraphOptions = { quantization: Quantization; contextLength: number };
+
+/** Hex sha256 over the weights files, whatever their names are and wherever they lie. */
+export async function weightsDigest(
+  { weightsFiles }: Pick<OpenModel, 'weightsFiles'>,
+  cacheDir: string,
+): Promise<string> {
+  const digests: string[] = [];
+  for (const file of weightsFiles) digests.push(await notedSha256(file, cacheDir));
+  return digests.length === 1 && digests[0] !== undefined
+    ? digests[0]
+    : createHash('sha256').update(digests.join('\n')).digest('hex');
+}
+
+/** The name of a graph's folder: another one for everything that makes another graph, and for nothing else. */
+export function graphKey(
+  { family, description }: Pick<OpenModel, 'family' | 'description'>,
+  { quantization, contextLength }: GraphOptions,
+  digest: string,
+): string {
+  const { kind } = description;
+  // A decoder's tables reach as far as the pool wants; an encoder runs in float32, over the positions that it has.
+  const decides =
+    kind === 'decoder' ? { ...description, contextLength, quantization } : { ...description, quantization: 'float32' };
+  const sorted = Object.entries(decides).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const hash = createHash('sha256').update(JSON.stringify({ builderVersion, digest, sorted })).digest('hex');
+  const label = kind === 'decoder' ? `${quantization}-${contextLength}` : kind;
+  return `${family}-${label}-${hash.slice(0, 16)}`;
+}
 
 /**
  * The folder with the model's graph, built now or at an earlier start. A build takes place in a folder of its own that
- * is renamed when it is whole, so that a killed build leaves nothing behind that looks finished, and two at once do not
- * disturb each other.
+ * is renamed when it is whole, so that a killed build leaves nothing behind that looks finished; the next one to build
+ * the same clears it away. Throws what the builder does, and `engine_failed` when there is no room on the disk.
  */
-export function builtGraph(
+export async function cachedGraph(
   model: OpenModel,
-  options: { quantization: Quantization; contextLength: number; cacheDir: string; onProgress?: LoadProgress },
-): string {
-  const graphs = path.join(options.cacheDir, 'graphs');
-  const kind = model.task === 'embed' ? 'encoder' : `${options.quantization}-${options.contextLength}`;
-  const folder = path.join(graphs, `${model.family}-${kind}-${model.contentHash.slice(0, 16)}`);
-  if (existsSync(path.join(folder, graphFileName))) return folder;
-  mkdirSync(graphs, { recursive: true });
-  const partial = mkdtempSync(path.join(graphs, '.building-'));
-  try {
-    build(model, partial, options);
-    publish(partial, folder);
-  } catch (error) {
+  options: GraphOptions & { cacheDir: string; signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined },
+): Promise<string> {
+  const { cacheDir, signal } = options;
+  const key = graphKey(model, options, await weightsDigest(model, cacheDir));
+  const folder = path.join(cacheDir, 'graphs', key);
+  const built = (): boolean => existsSync(path.join(folder, graphFileName));
+  if (built()) return folder;
+  await withLock(`${folder}.lock`, signal, async () => {
+    if (built()) return;
+    const partial = path.join(cacheDir, 'graphs', `.building-${key}`);
     rmSync(partial, { recursive: true, force: true });
-    throw error;
-  }
+    mkdirSync(partial, { recursive: true });
+    try {
+      const bytes = model.weightsFiles.reduce((sum, file) => sum + statSync(file).size, 0);
+      if (bytes < workerFromBytes) buildGraph(model, partial, options);
+      else await buildInWorker(model.location, partial, options);
+      renameSync(partial, folder);
+    } catch (error) {
+      rmSync(partial, { recursive: true, force: true });
+      throw error;
+    }
+  });
   return folder;
 }
-
-function build(model: OpenModel, folder: string, options: Parameters<typeof builtGraph>[1]): void {
-  const weights = model.openWeights();
-  try {
-    checkRoom(
-      folder,
-      [...weights.tensors.values()].reduce((sum, tensor) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0),
-    );
-    const data = new DataFile(path.join(folder, dataFileName));
-    const { description } = model;
-    const onLayer = (done: number, total: number): void => options.onProgress?.('building the graph', done, total);
-    const graph =
-      description.kind === 'decoder'
-        ? decoderGraph(description, weights, data, { ...options, dataFileName, onLayer })
-        : encoderGraph(description, weights, data, dataFileName);
-    data.close();
-    writeFileSync(path.join(folder, graphFileName), graph.serialize());
-  } finally {
-    weights.close();
-  }
-}
-
-function publish(partial: string, folder: string): void {
-  try {
-    renameSync(partial, folder);
-  } catch (error) {
-    // Another process was first; its graph is the same.
-    if (!existsSync(path.join(folder, graphFileName))) throw error;
-    rmSync(partial, { recursive: true, force: true });
-  }
-}
-
-function checkRoom(folder: string, parameters: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const wanted = parameters * bytesPerParameter;
-  if (bavail * bsize > wanted) return;
-  throw new FleetError(
-    'engine_failed',
-    `Building this model's graph may need ${Math.ceil(wanted / 2 ** 20)} MiB of disk, and ${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free. Free some, or move the cache with QWENFLEET_CACHE.`,
-  );
-}
-
-/** Bytes of a built graph, for people. */
-export const graphBytes = (folder: string): number =>
-  statSync(path.join(folder, dataFileName)).size + statSync(path.join(folder, graphFileName)).size;

@@ -5,7 +5,8 @@ import type { Encoder, Generator, LoadOptions } from '../backend/backend.ts';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { decoderNames } from './decoder-graph.ts';
 import { encoderNames } from './encoder-graph.ts';
-import { builtGraph, graphFileName } from './graph-cache.ts';
+import { graphFileName } from './build-graph.ts';
+import { cachedGraph } from './graph-cache.ts';
 import type { OpenModel } from './read.ts';
 
 /**
@@ -14,9 +15,10 @@ import type { OpenModel } from './read.ts';
  */
 export async function loadModel(
   model: OpenModel,
-  options: LoadOptions & { quantization: Quantization; cacheDir: string },
+  options: LoadOptions & { quantization: Quantization; cacheDir: string; signal?: AbortSignal | undefined },
 ): Promise<Generator | Encoder> {
-  const folder = builtGraph(model, { ...options, contextLength: options.slotTokens });
+  const folder = await cachedGraph(model, { ...options, contextLength: options.slotTokens });
+  options.signal?.throwIfAborted();
   const graphFile = path.join(folder, graphFileName);
   options.onProgress?.('loading the weights', 0, 1);
   const { description } = model;

@@ -16,8 +16,8 @@ export type ModelPackage = {
   metadata: ReadonlyMap<string, unknown>;
   /** Paths of the companions that exist: tokenizer.json, tokenizer_config.json, chat_template.jinja, generation_config.json. */
   companions: ReadonlyMap<string, string>;
-  /** Hex sha256 over what decides the graph: weights, family settings, builder version. */
-  contentHash: string;
+  /** The files that the weights are in, in order. */
+  weightsFiles: readonly string[];
 };
 
 /** A family's loader, as the runtime's main uses it: files in, a model in memory out. Implemented by `load.ts`. */

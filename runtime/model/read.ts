@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Family, ModelDescription } from './family/family.ts';
@@ -10,15 +9,11 @@ import { openGguf } from './weights/gguf.ts';
 import { openSafetensors, shardsOf } from './weights/safetensors.ts';
 import type { Weights } from './weights/weights.ts';
 
-/** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
-const builderVersion = 2;
 const companionFiles = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
 const jsonBytesMax = 64 * 1024 * 1024;
-/** Bytes of a weights file that go into its content hash, at the front and at the back. */
-const hashedBytes = 1024 * 1024;
 
 /** A package whose family and weights are known too: what the graph builder needs. */
-export type OpenModel = ModelPackage & { description: ModelDescription; openWeights: () => Weights };
+export type OpenModel = ModelPackage & { location: string; description: ModelDescription; openWeights: () => Weights };
 
 /**
  * Reads what a model's files say of it: a .gguf file, a folder with config.json and safetensors, or a folder that holds
@@ -50,11 +45,9 @@ function readGguf(file: string): OpenModel {
     format: 'gguf',
     metadata,
     companions: new Map(),
-    contentHash: contentHash([file], description),
-    openWeights: () => {
-      const { weights: opened } = openGguf(file);
-      return renamed(opened);
-    },
+    location: file,
+    weightsFiles: [file],
+    openWeights: () => renamed(openGguf(file).weights),
   };
 }
 
@@ -80,10 +73,8 @@ function readFolder(folder: string): OpenModel {
     format: 'safetensors',
     metadata: new Map(),
     companions: new Map(companions),
-    contentHash: contentHash(
-      shardsOf(folder).map((shard) => path.join(folder, shard)),
-      description,
-    ),
+    location: folder,
+    weightsFiles: shardsOf(folder).map((shard) => path.join(folder, shard)),
     openWeights: () => openSafetensors(folder),
   };
 }
@@ -128,25 +119,6 @@ function readJson(file: string): Record<string, unknown> {
     throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
   }
   throw new FleetError('invalid_model', `${name} is not a JSON object. Pull the model again.`);
-}
-
-/** Size, front and back of each file: enough to tell checkpoints apart without reading gigabytes at every start. */
-function contentHash(files: readonly string[], description: ModelDescription): string {
-  const hash = createHash('sha256').update(JSON.stringify({ builderVersion, description }));
-  for (const file of files) {
-    const { size } = statSync(file);
-    hash.update(`${size};`).update(slice(file, 0, Math.min(size, hashedBytes)));
-    hash.update(slice(file, Math.max(0, size - hashedBytes), Math.min(size, hashedBytes)));
-  }
-  return hash.digest('hex');
-}
-
-function slice(file: string, offset: number, bytes: number): Uint8Array {
-  const handle = openSync(file, 'r');
-  const into = new Uint8Array(bytes);
-  readSync(handle, into, 0, bytes, offset);
-  closeSync(handle);
-  return into;
 }
 
 /** llama.cpp's tensor names (gguf-py, tensor_mapping.py) under Hugging Face's, which the builders use. */

@@ -1,8 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
-import { sha256Of } from './digest.ts';
+import { notedSha256 } from './digest.ts';
 import { fileSource } from './file/source.ts';
 import { hubSource } from './hf/source.ts';
 import { httpsSource } from './https/source.ts';
@@ -36,36 +35,15 @@ export async function pull(uri: string, options: PullOptions): Promise<string> {
   return location;
 }
 
-/** Reads the weights once for each state of the file, not at every start. */
 async function verify(location: string, wanted: string, { cacheDir }: PullOptions): Promise<void> {
   const file = weightsFile(location);
-  const { size, mtimeMs } = statSync(file);
-  const key = createHash('sha256').update(`${file};${size};${mtimeMs}`).digest('hex');
-  const note = path.join(cacheDir, 'verified', key);
-  const found = readNote(note) ?? (await noteDigest(file, note));
+  const found = await notedSha256(file, cacheDir);
   if (found === wanted) return;
   throw new FleetError(
     'digest_mismatch',
     `${path.basename(file)} has sha256 ${found}, and ${wanted} is wanted. Correct model.verify.sha256, or delete the file and pull again.`,
     { param: 'model.verify.sha256' },
   );
-}
-
-/** Written aside and renamed: other processes check the same file at this moment, and must not read half of a note. */
-async function noteDigest(file: string, note: string): Promise<string> {
-  const digest = await sha256Of(file);
-  mkdirSync(path.dirname(note), { recursive: true });
-  writeFileSync(`${note}.${process.pid}`, digest);
-  renameSync(`${note}.${process.pid}`, note);
-  return digest;
-}
-
-function readNote(note: string): string | undefined {
-  try {
-    return readFileSync(note, 'utf8');
-  } catch {
-    return undefined;
-  }
 }
 
 function weightsFile(location: string): string {

@@ -18,6 +18,8 @@ export type PullOptions = SourceConfig & {
   /** Hex digest that the weights file must have. */
   sha256?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** Called with the commit that the revision stands for, by sources that have such. */
+  onRevision?: ((commit: string) => void) | undefined;
   onProgress?: ((progress: PullProgress) => void) | undefined;
 };
 

@@ -22,6 +22,7 @@ export class FakeGenerator implements Generator {
   readonly vocabularySize: number;
   readonly slots: number;
   readonly slotTokens: number;
+  readonly memoryBytes = 0;
   readonly #options: FakeOptions;
   readonly #written: number[][];
   #busy = false;

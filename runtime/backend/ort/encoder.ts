@@ -1,7 +1,8 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Encoder } from '../backend.ts';
 import { MemoryBlock, trimMemory } from './memory.ts';
-import { PrepackedWeights, Session, Tensor, nameArray, type NameArray } from './session.ts';
+import { openedSession, weightsBytes } from './opened.ts';
+import { NameArray, Tensor, type PrepackedWeights, type Session } from './session.ts';
 
 export type EncoderShape = { hiddenSize: number; contextLength: number };
 export type EncoderNames = { tokens: string; positions: string; embedding: string };
@@ -11,27 +12,41 @@ export class OrtEncoder implements Encoder {
   readonly kind = 'encoder';
   readonly dimensions: number;
   readonly tokensMax: number;
+  readonly memoryBytes: number;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
   readonly #memory: MemoryBlock;
   readonly #inputNames: NameArray;
   readonly #outputNames: NameArray;
+  /** Fields, because a run reads them while nothing else would keep them. */
+  readonly #feeds = { inputs: new BigUint64Array(2), outputs: new BigUint64Array(1) };
+  #released = false;
   /** Runs share the memory above, so they wait for each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(session: Session, weights: PrepackedWeights, shape: EncoderShape, names: EncoderNames) {
+  private constructor(
+    session: Session,
+    weights: PrepackedWeights,
+    shape: EncoderShape,
+    names: EncoderNames,
+    memory: { own: MemoryBlock; weightsBytes: number },
+  ) {
     this.#session = session;
     this.#weights = weights;
     this.dimensions = shape.hiddenSize;
     this.tokensMax = shape.contextLength;
-    this.#memory = new MemoryBlock(this.tokensMax * 16 + this.dimensions * 4);
-    this.#inputNames = nameArray([names.tokens, names.positions]);
-    this.#outputNames = nameArray([names.embedding]);
+    this.#memory = memory.own;
+    this.memoryBytes = memory.weightsBytes + memory.own.bytes;
+    this.#inputNames = new NameArray([names.tokens, names.positions]);
+    this.#outputNames = new NameArray([names.embedding]);
   }
 
+  /** Throws `invalid_model` when ONNX Runtime refuses the graph, `engine_failed` when there is no memory. */
   static async open(graphFile: string, shape: EncoderShape, names: EncoderNames, threads: number): Promise<OrtEncoder> {
-    const weights = new PrepackedWeights();
-    return new OrtEncoder(await Session.open(graphFile, threads, weights), weights, shape, names);
+    return openedSession(graphFile, threads, (session, weights) => {
+      const own = new MemoryBlock(shape.contextLength * 16 + shape.hiddenSize * 4);
+      return new OrtEncoder(session, weights, shape, names, { own, weightsBytes: weightsBytes(graphFile) });
+    });
   }
 
   encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]> {
@@ -45,11 +60,15 @@ export class OrtEncoder implements Encoder {
   }
 
   async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
     await this.#turn;
     await this.#session.release();
     this.#weights.release();
     this.#memory.free();
-    trimMemory();
+    this.#inputNames.free();
+    this.#outputNames.free();
+    await trimMemory();
   }
 
   async #one(tokens: readonly number[]): Promise<Float32Array> {
@@ -61,23 +80,23 @@ export class OrtEncoder implements Encoder {
         { param: 'input' },
       );
     }
+    if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
     const { buffer, address } = this.#memory;
     const placesAt = this.tokensMax * 8;
     const vectorAt = this.tokensMax * 16;
     new BigInt64Array(buffer, 0, length).set(tokens.map(BigInt));
     new BigInt64Array(buffer, placesAt, length).set(tokens.map((_, index) => BigInt(index)));
-    const tensors = [
-      new Tensor(address, [length], 'int64'),
-      new Tensor(address + BigInt(placesAt), [length], 'int64'),
-      new Tensor(address + BigInt(vectorAt), [this.dimensions], 'float32'),
-    ];
-    const [ids, places, vector] = tensors.map((tensor) => tensor.address);
+    const tensors: Tensor[] = [];
     try {
-      const feeds = { inputs: BigUint64Array.of(ids ?? 0n, places ?? 0n), outputs: BigUint64Array.of(vector ?? 0n) };
-      await this.#session.run(this.#inputNames, this.#outputNames, feeds);
+      tensors.push(new Tensor(address, [length], 'int64'));
+      tensors.push(new Tensor(address + BigInt(placesAt), [length], 'int64'));
+      tensors.push(new Tensor(address + BigInt(vectorAt), [this.dimensions], 'float32'));
+      this.#feeds.inputs.set(tensors.slice(0, 2).map((tensor) => tensor.address));
+      this.#feeds.outputs.set(tensors.slice(2).map((tensor) => tensor.address));
+      await this.#session.run(this.#inputNames, this.#outputNames, this.#feeds);
+      return new Float32Array(buffer, vectorAt, this.dimensions).slice();
     } finally {
       for (const tensor of tensors) tensor.release();
     }
-    return new Float32Array(buffer, vectorAt, this.dimensions).slice();
   }
 }

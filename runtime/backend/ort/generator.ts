@@ -1,7 +1,8 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Generator, LoadOptions, Step } from '../backend.ts';
 import { MemoryBlock, trimMemory } from './memory.ts';
-import { PrepackedWeights, Session, Tensor, nameArray, type Feeds, type NameArray } from './session.ts';
+import { openedSession, weightsBytes } from './opened.ts';
+import { NameArray, Tensor, type Feeds, type PrepackedWeights, type Session } from './session.ts';
 
 /** A decoder's dimensions, as far as its cache and its ends need them. */
 export type DecoderShape = { layers: number; keyValueHeads: number; headSize: number; vocabularySize: number };
@@ -40,21 +41,23 @@ export class OrtGenerator implements Generator {
   readonly vocabularySize: number;
   readonly slots: number;
   readonly slotTokens: number;
+  readonly memoryBytes: number;
   readonly #shape: DecoderShape;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
   readonly #cache: MemoryBlock;
-  readonly #inputs: StepInputs;
   readonly #logits: MemoryBlock;
+  readonly #inputMemory: MemoryBlock;
+  readonly #inputs: StepInputs;
   readonly #inputNames: NameArray;
   readonly #outputNames: NameArray;
   readonly #feeds = new Map<string, BoundFeeds>();
+  #running: Promise<unknown> = Promise.resolve();
+  #released = false;
 
   private constructor(
-    session: Session,
-    weights: PrepackedWeights,
-    shape: DecoderShape,
-    names: DecoderNames,
+    { session, weights, graphFile }: { session: Session; weights: PrepackedWeights; graphFile: string },
+    { shape, names }: { shape: DecoderShape; names: DecoderNames },
     options: LoadOptions,
   ) {
     this.#session = session;
@@ -63,14 +66,18 @@ export class OrtGenerator implements Generator {
     this.slots = options.slots;
     this.slotTokens = options.slotTokens;
     this.vocabularySize = shape.vocabularySize;
-    this.#cache = new MemoryBlock(2 * shape.layers * this.#plane());
-    this.#inputs = new StepInputs(options.slots);
-    this.#logits = new MemoryBlock(options.slots * shape.vocabularySize * floatBytes);
+    [this.#cache, this.#logits, this.#inputMemory] = allocated([
+      2 * shape.layers * this.#plane(),
+      options.slots * shape.vocabularySize * floatBytes,
+      StepInputs.bytes(options.slots),
+    ]);
+    this.#inputs = new StepInputs(this.#inputMemory, options.slots);
+    this.memoryBytes = weightsBytes(graphFile) + this.#cache.bytes + this.#logits.bytes;
     const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
     const past = layers.flatMap((layer) => [names.pastKey(layer), names.pastValue(layer)]);
     const present = layers.flatMap((layer) => [names.presentKey(layer), names.presentValue(layer)]);
-    this.#inputNames = nameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past]);
-    this.#outputNames = nameArray([names.logits, ...present]);
+    this.#inputNames = new NameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past]);
+    this.#outputNames = new NameArray([names.logits, ...present]);
   }
 
   /** Throws `invalid_model` when ONNX Runtime refuses the graph, `engine_failed` when there is no memory for the cache. */
@@ -80,27 +87,33 @@ export class OrtGenerator implements Generator {
     names: DecoderNames,
     options: LoadOptions,
   ): Promise<OrtGenerator> {
-    const weights = new PrepackedWeights();
-    const session = await Session.open(graphFile, options.threads, weights);
-    return new OrtGenerator(session, weights, shape, names, options);
+    return openedSession(
+      graphFile,
+      options.threads,
+      (session, weights) => new OrtGenerator({ session, weights, graphFile }, { shape, names }, options),
+    );
   }
 
   async step(step: Step): Promise<Float32Array> {
-    const { rows } = step;
+    if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
+    const { rows, firstSlot } = step;
     const width = rows[0]?.tokens.length ?? 0;
     this.#check(step, width);
     const wanted = rowsWanted(step);
     // A run always computes one row at least: ONNX Runtime has no output of no rows.
-    this.#inputs.fill(step, width, Math.max(1, wanted));
-    await this.#session.run(
-      this.#inputNames,
-      this.#outputNames,
-      this.#bind(step.firstSlot, rows.length, width, Math.max(1, wanted)),
-    );
+    const rowsComputed = Math.max(1, wanted);
+    this.#inputs.fill(step, width, rowsComputed);
+    const feeds = this.#bind(firstSlot, rows.length, width, rowsComputed);
+    const run = this.#session.run(this.#inputNames, this.#outputNames, feeds);
+    this.#running = run.catch(() => undefined);
+    await run;
     return new Float32Array(this.#logits.buffer, 0, wanted * this.vocabularySize);
   }
 
   copySlot(from: number, to: number, tokens: number): void {
+    const slots = [from, to].every((slot) => Number.isInteger(slot) && slot >= 0 && slot < this.slots);
+    if (this.#released || !slots || !(tokens >= 0 && tokens <= this.slotTokens))
+      throw new FleetError('engine_failed', 'A copy was asked for that does not fit the cache.');
     const { keyValueHeads, headSize, layers } = this.#shape;
     const head = this.slotTokens * headSize * floatBytes;
     const slot = keyValueHeads * head;
@@ -115,13 +128,15 @@ export class OrtGenerator implements Generator {
   }
 
   async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#running;
     for (const feeds of this.#feeds.values()) for (const tensor of feeds.tensors) tensor.release();
     this.#feeds.clear();
     await this.#session.release();
     this.#weights.release();
-    for (const block of [this.#cache, this.#logits]) block.free();
-    this.#inputs.free();
-    trimMemory();
+    for (const held of [this.#cache, this.#logits, this.#inputMemory, this.#inputNames, this.#outputNames]) held.free();
+    await trimMemory();
   }
 
   /** Bytes of one layer's keys, or of its values. */
@@ -132,9 +147,16 @@ export class OrtGenerator implements Generator {
   #check(step: Step, width: number): void {
     const { rows, firstSlot } = step;
     const inside = firstSlot >= 0 && rows.length > 0 && firstSlot + rows.length <= this.slots;
-    const even = rows.every((row) => row.tokens.length === width && row.past + width <= this.slotTokens);
+    const even = rows.every(
+      ({ tokens, past }) =>
+        tokens.length === width && Number.isInteger(past) && past >= 0 && past + width <= this.slotTokens,
+    );
+    const known = rows.every(({ tokens }) =>
+      tokens.every((token) => Number.isInteger(token) && token >= 0 && token < this.vocabularySize),
+    );
     const room = step.wantLogits !== 'every' || (rows.length === 1 && width <= this.slots);
-    if (inside && even && room && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1)) return;
+    if (inside && even && known && room && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1))
+      return;
     throw new FleetError('engine_failed', 'A step was asked for that does not fit the cache.');
   }
 
@@ -175,6 +197,19 @@ function rowsWanted({ wantLogits, rows }: Step): number {
   return wantLogits === 'every' ? (rows[0]?.tokens.length ?? 0) : rows.length;
 }
 
+/** All of the blocks, or none: what was allocated before one that cannot be is freed. */
+function allocated<const T extends readonly number[]>(sizes: T): { [K in keyof T]: MemoryBlock } {
+  const blocks: MemoryBlock[] = [];
+  try {
+    for (const bytes of sizes) blocks.push(new MemoryBlock(bytes));
+  } catch (error) {
+    for (const block of blocks) block.free();
+    throw error;
+  }
+  // One block for each of the sizes.
+  return blocks as { [K in keyof T]: MemoryBlock };
+}
+
 /** The small inputs of a step, in one block of native memory. */
 class StepInputs {
   readonly #memory: MemoryBlock;
@@ -183,9 +218,14 @@ class StepInputs {
   readonly #longest: Int32Array;
   readonly #wanted: BigInt64Array;
 
-  constructor(slots: number) {
+  static bytes(slots: number): number {
+    return (Math.max(stepTokensMax, slots) + slots) * 8 + (slots + 2) * 8;
+  }
+
+  /** @param memory at least `bytes(slots)`. */
+  constructor(memory: MemoryBlock, slots: number) {
     const tokens = Math.max(stepTokensMax, slots);
-    this.#memory = new MemoryBlock((tokens + slots) * 8 + (slots + 2) * 8);
+    this.#memory = memory;
     const { buffer } = this.#memory;
     this.#tokens = new BigInt64Array(buffer, 0, tokens);
     this.#wanted = new BigInt64Array(buffer, tokens * 8, slots);
@@ -214,9 +254,5 @@ class StepInputs {
       new Tensor(at(this.#longest), [], 'int32'),
       new Tensor(at(this.#wanted), [wanted], 'int64'),
     ];
-  }
-
-  free(): void {
-    this.#memory.free();
   }
 }

@@ -9,12 +9,16 @@ type Libc = {
   allocate: (alignment: number, bytes: number) => Pointer | null;
   free: (block: Pointer) => void;
   advise: ((block: Pointer, bytes: number, advice: number) => number) | undefined;
-  trim: ((pad: number) => number) | undefined;
+  trim: { async: (pad: number, done: (error: Error | null) => void) => void } | undefined;
   /** Never read: keeps the library loaded. */
   handle: unknown;
 };
 
 let libc: Libc | undefined;
+
+let blocksBytes = 0;
+/** Bytes of all blocks that have not been freed. */
+export const nativeBytes = (): number => blocksBytes;
 
 function native(): Libc {
   if (libc) return libc;
@@ -27,7 +31,7 @@ function native(): Libc {
     allocate: library.func('void* aligned_alloc(size_t alignment, size_t bytes)') as Libc['allocate'],
     free: library.func('void free(void* block)') as Libc['free'],
     advise: linux ? (library.func('int madvise(void* block, size_t bytes, int advice)') as Libc['advise']) : undefined,
-    trim: linux ? (library.func('int malloc_trim(size_t pad)') as Libc['trim']) : undefined,
+    trim: linux ? library.func('int malloc_trim(size_t pad)') : undefined,
     handle: library,
   };
   return libc;
@@ -52,6 +56,7 @@ export class MemoryBlock {
       );
     }
     this.#block = block;
+    blocksBytes += this.bytes;
     native().advise?.(block, this.bytes, adviseHugePages);
     this.address = koffi.address(block);
     this.buffer = koffi.view(block, this.bytes);
@@ -60,11 +65,15 @@ export class MemoryBlock {
   free(): void {
     if (this.#freed) return;
     this.#freed = true;
+    blocksBytes -= this.bytes;
     native().free(this.#block);
   }
 }
 
-/** Gives freed pages back to the system: without it, half a model's memory stays in the allocator's arenas. */
-export function trimMemory(): void {
-  native().trim?.(0);
+/** Gives freed pages back to the system, off the event loop: without it, half a model's memory stays in the arenas. */
+export function trimMemory(): Promise<void> {
+  const { trim } = native();
+  return new Promise((resolve, reject) =>
+    trim ? trim.async(0, (error) => (error ? reject(error) : resolve())) : resolve(),
+  );
 }

@@ -10,15 +10,24 @@ export type ElementType = keyof typeof elementType;
 const warningLevel = 3;
 const allOptimizations = 99;
 
+/** What is open in this process: a model that was released leaves none behind. */
+const open = { sessions: 0, weights: 0, tensors: 0 };
+export const nativeObjects = (): Readonly<typeof open> => ({ ...open });
+
 /** Prepacked weights that several sessions of one model share. */
 export class PrepackedWeights {
   readonly pointer: Pointer;
+  #released = false;
 
   constructor() {
     this.pointer = created((out) => ortLibrary().api.CreatePrepackedWeightsContainer(out));
+    open.weights += 1;
   }
 
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    open.weights -= 1;
     ortLibrary().api.ReleasePrepackedWeightsContainer(this.pointer);
   }
 }
@@ -34,23 +43,32 @@ function environment(): { environment: Pointer; cpu: Pointer } {
   return shared;
 }
 
-/** Names of inputs or outputs as a C array; kept alive by whoever holds it. */
-export type NameArray = { readonly array: BigUint64Array; readonly strings: readonly Pointer[] };
+/** Names of inputs or outputs as a C array. */
+export class NameArray {
+  readonly array: BigUint64Array;
+  #strings: readonly Pointer[];
 
-export function nameArray(names: readonly string[]): NameArray {
-  const strings = names.map((name) => {
-    const bytes = Buffer.byteLength(name) + 1;
-    const text = koffi.alloc('char', bytes) as unknown as Pointer;
-    koffi.encode(text, koffi.array('char', bytes, 'String'), name);
-    return text;
-  });
-  return { array: BigUint64Array.from(strings, (text) => koffi.address(text)), strings };
+  constructor(names: readonly string[]) {
+    this.#strings = names.map((name) => {
+      const bytes = Buffer.byteLength(name) + 1;
+      const text = koffi.alloc('char', bytes) as unknown as Pointer;
+      koffi.encode(text, koffi.array('char', bytes, 'String'), name);
+      return text;
+    });
+    this.array = BigUint64Array.from(this.#strings, (text) => koffi.address(text));
+  }
+
+  free(): void {
+    for (const text of this.#strings) koffi.free(text);
+    this.#strings = [];
+  }
 }
 
 /** A tensor over memory that we own. */
 export class Tensor {
   readonly address: bigint;
   readonly #value: Pointer;
+  #released = false;
 
   constructor(data: bigint, shape: readonly number[], type: ElementType) {
     const bytes = shape.reduce((product, size) => product * size, 1) * elementBytes[type];
@@ -67,25 +85,32 @@ export class Tensor {
       ),
     );
     this.address = koffi.address(this.#value);
+    open.tensors += 1;
   }
 
   release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    open.tensors -= 1;
     ortLibrary().api.ReleaseValue(this.#value);
   }
 }
 
 export type Feeds = { inputs: BigUint64Array; outputs: BigUint64Array };
 
-/** A graph in memory. Runs take place on the thread pool of libuv, one at a time. */
+/** A graph in memory. Runs take place on the thread pool of libuv, one at a time; a release waits for the one that runs. */
 export class Session {
   readonly #api: OrtApi;
   readonly #session: Pointer;
   readonly #runOptions: Pointer;
+  #running: Promise<unknown> = Promise.resolve();
+  #released = false;
 
   private constructor(session: Pointer) {
     this.#api = ortLibrary().api;
     this.#session = session;
     this.#runOptions = created((out) => this.#api.CreateRunOptions(out));
+    open.sessions += 1;
   }
 
   /** @param graphFile path of the .onnx file; external data lies beside it. Throws `invalid_model` when ORT refuses it. */
@@ -111,26 +136,40 @@ export class Session {
     }
   }
 
-  /** Throws `engine_failed` when the run does; the arrays must stay alive until it has settled. */
+  /**
+   * Throws `engine_failed` when the run does, or when the session has been released; the arrays must stay alive until it
+   * has settled.
+   */
   async run(inputNames: NameArray, outputNames: NameArray, feeds: Feeds): Promise<void> {
+    if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
+    const { inputs, outputs } = feeds;
+    const [session, options] = [this.#session, this.#runOptions];
+    const { array: inNames } = inputNames;
+    const { array: outNames } = outputNames;
+    const run = called(
+      this.#api.Run,
+      session,
+      options,
+      inNames,
+      inputs,
+      inputs.length,
+      outNames,
+      outputs.length,
+      outputs,
+    );
+    this.#running = run.catch(() => undefined);
     try {
-      await called(
-        this.#api.Run,
-        this.#session,
-        this.#runOptions,
-        inputNames.array,
-        feeds.inputs,
-        feeds.inputs.length,
-        outputNames.array,
-        feeds.outputs.length,
-        feeds.outputs,
-      );
+      await run;
     } catch (cause) {
       throw new FleetError('engine_failed', 'A step of the model failed. Try again.', { cause });
     }
   }
 
   async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#running;
+    open.sessions -= 1;
     this.#api.ReleaseRunOptions(this.#runOptions);
     await called(this.#api.ReleaseSession, this.#session);
   }

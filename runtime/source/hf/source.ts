@@ -33,6 +33,7 @@ export const hubSource: Source = {
     const revision = options.revision ?? 'main';
     const cache = new HubCache(options.hub.cacheDir, repository);
     const snapshot = await snapshotOf(cache, repository, revision, options);
+    options.onRevision?.(snapshot.commit);
     const names = file === undefined ? namesOf(snapshot, repository) : [file];
     const folder = cache.snapshotFolder(snapshot.commit);
     const missing = names.filter((name) => !cache.has(snapshot.commit, name));

@@ -1,0 +1,31 @@
+import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
+import type { LoadReport } from '@qwenfleet/core/load/report';
+import type { RuntimeStatus } from '@qwenfleet/core/load/status';
+import type { Logger } from '@qwenfleet/core/log';
+import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import type { Outcome, Ticket } from '../resident.ts';
+import type { Call } from './call.ts';
+
+/** The runtime as its routes see it. */
+export type RuntimeService = {
+  readonly servedName: string;
+  readonly bodyBytesMax: number;
+  /** Hex digest of the token that opens /admin to others than this machine. */
+  readonly adminTokenSha256: string | undefined;
+  readonly telemetry: Telemetry;
+  readonly log: Logger;
+  readonly startedEpochMs: number;
+  /** The model, held until the ticket ends. Throws `model_loading` or `shutting_down` while there is none to serve. */
+  admit(): Ticket;
+  report(): LoadReport;
+  status(): RuntimeStatus;
+  /** Throws when only a restart would help. */
+  assertLive(): void;
+  /** Exercises the engine. Throws when it does not turn. */
+  assertReady(): Promise<void>;
+  drain(): void;
+  /** Throws `conflict` when there cannot be an update now. */
+  update(model: ModelReference): void;
+  newCall(): Pick<Call, 'created' | 'seed'>;
+  finished(outcome: Outcome): void;
+};

@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { FleetError, type ErrorCode } from '@qwenfleet/core/errors';
+import type { BuildOptions } from './build-graph.ts';
+
+export type BuildTask = {
+  location: string;
+  folder: string;
+  quantization: BuildOptions['quantization'];
+  contextLength: number;
+};
+
+/** What the thread says; an error's class does not survive the way between threads. */
+export type FromBuild =
+  | { type: 'progress'; phase: string; done: number; total: number }
+  | { type: 'failed'; code: ErrorCode; message: string; param: string | undefined };
+
+/** The thread's own file; images hold compiled ones. */
+const entry = new URL(`./build-worker${path.extname(import.meta.filename)}`, import.meta.url);
+
+/** Builds on a thread of its own, so that requests are answered meanwhile. Aborting the signal ends the thread. */
+export async function buildInWorker(
+  location: string,
+  folder: string,
+  options: BuildOptions & { signal?: AbortSignal | undefined },
+): Promise<void> {
+  const { quantization, contextLength, signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const worker = new Worker(entry, {
+    workerData: { location, folder, quantization, contextLength } satisfies BuildTask,
+  });
+  const end = (): void => void worker.terminate();
+  signal?.addEventListener('abort', end, { once: true });
+  let failure: FleetError | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      worker.on('message', (said: FromBuild) => {
+        if (said.type === 'progress') onProgress?.(said.phase, said.done, said.total);
+        else failure = new FleetError(said.code, said.message, { param: said.param });
+      });
+      worker.once('error', reject);
+      worker.once('exit', (code) => {
+        if (failure) reject(failure);
+        else if (code === 0) resolve();
+        else reject(signal?.aborted ? signal.reason : new Error(`the builder ended with ${code}`));
+      });
+    });
+  } finally {
+    signal?.removeEventListener('abort', end);
+  }
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '@qwenfleet/core/clock';
+import type { LoadedModelStatus } from '@qwenfleet/core/load/status';
+import { restsWithin } from './engine/rest.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** How a request ended. */
+export type Outcome = 'ok' | 'error' | 'cancelled';
+
+/** One request's hold on a model: it is not taken away before the request has ended. */
+export type Ticket = {
+  readonly model: ServedModel;
+  /** To be called when the answer is whole, or will never be. Only the first call counts. */
+  end: (outcome: Outcome) => void;
+};
+
+/** A model that has been loaded, and what it is. */
+export type LoadedModel = {
+  served: ServedModel;
+  identity: Omit<LoadedModelStatus, 'generation' | 'loadedAt' | 'requests'>;
+  /** What it takes at least: the next of its kind will take as much. */
+  memoryBytes: number;
+};
+
+/** For answers that a drain has ended: what is still said to their clients. */
+const lastWordsMs = 2_000;
+
+/** A model in memory, with the requests that it has taken. */
+export class Resident {
+  readonly generation: number;
+  readonly loaded: LoadedModel;
+  readonly #clock: Clock;
+  readonly #loadedEpochMs: number;
+  #requests = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  constructor(generation: number, loaded: LoadedModel, clock: Clock) {
+    this.generation = generation;
+    this.loaded = loaded;
+    this.#clock = clock;
+    this.#loadedEpochMs = clock.epochMs();
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  get status(): LoadedModelStatus {
+    const loadedAt = new Date(this.#loadedEpochMs).toISOString();
+    return { generation: this.generation, ...this.loaded.identity, loadedAt, requests: this.#requests };
+  }
+
+  admit(onEnd: (outcome: Outcome) => void): Ticket {
+    this.#requests += 1;
+    this.#idle ??= Promise.withResolvers();
+    let ended = false;
+    const end = (outcome: Outcome): void => {
+      if (ended) return;
+      ended = true;
+      this.#requests -= 1;
+      if (this.#requests === 0) {
+        this.#idle?.resolve();
+        this.#idle = undefined;
+      }
+      onEnd(outcome);
+    };
+    return { model: this.loaded.served, end };
+  }
+
+  /**
+   * Waits until every request has its answer, and ends those that have none after the grace time.
+   * @returns false when a step hangs: the model must not be released.
+   */
+  async settle(graceMs: number): Promise<boolean> {
+    await this.#idleWithin(graceMs);
+    const rests = await this.loaded.served.engine.drain(0);
+    await this.#idleWithin(lastWordsMs);
+    return rests;
+  }
+
+  #idleWithin(waitMs: number): Promise<boolean> {
+    return restsWithin(() => this.#idle?.promise, waitMs, this.#clock);
+  }
+}
