@@ -10,7 +10,7 @@ import { buildInWorker } from './build-worker-client.ts';
 import type { OpenModel } from './read.ts';
 
 /** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
-const builderVersion = 2;
+const builderVersion = 3;
 /** Smaller checkpoints are built in less time than a thread takes to start. */
 const workerFromBytes = 32 * 1024 * 1024;
 
