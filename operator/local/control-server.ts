@@ -37,6 +37,8 @@ export class ControlServer {
     const file = controlFileOf(stateDir, Number(new URL(url).port));
     mkdirSync(stateDir, { recursive: true });
     const content: ControlFile = { url, control: `http://127.0.0.1:${port}`, token, pid: process.pid };
+    // A file that is there already would keep its mode.
+    rmSync(file, { force: true });
     writeFileSync(file, JSON.stringify(content), { mode: 0o600 });
     return new ControlServer(server, file);
   }

@@ -40,6 +40,8 @@ export class Replica {
   #url: string | undefined;
   #progress: ReplicaView['progress'];
   #failure: ReplicaView['failure'];
+  /** Has this process said why it fails? What an earlier one said is no longer why. */
+  #hasSaidWhy = false;
   #readySinceMs: number | undefined;
   /** Ends in a row before the process was ready. */
   #failures = 0;
@@ -92,6 +94,7 @@ export class Replica {
     this.#generation += 1;
     this.#state = 'starting';
     this.#url = undefined;
+    this.#hasSaidWhy = false;
     const configFile = path.join(stateDir, `runtime-${id}.json`);
     writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
     this.#child = new Child({
@@ -108,9 +111,14 @@ export class Replica {
     if (message.type === 'listening') this.#url = message.url;
     else if (message.type === 'progress')
       this.#progress = { phase: message.phase, done: message.done, total: message.total };
-    else if (message.type === 'failed') this.#failure = { code: message.code, message: message.message };
+    else if (message.type === 'failed') this.#fails(message);
     else if (message.type === 'ready') this.#answers();
     if (message.type === 'ready' || message.type === 'failed') this.#options.onChange();
+  }
+
+  #fails({ code, message }: { code: string; message: string }): void {
+    this.#failure = { code, message };
+    this.#hasSaidWhy = true;
   }
 
   #answers(): void {
@@ -129,10 +137,12 @@ export class Replica {
     const livedMs = clock.nowMs() - (this.#readySinceMs ?? clock.nowMs());
     this.#state = 'waiting';
     this.#url = undefined;
+    this.#progress = undefined;
     this.restarts += 1;
     if (!wasReady) {
       this.#failures += 1;
-      this.#failure ??= { code: 'engine_failed', message: `the process ended while it started (${how})` };
+      if (!this.#hasSaidWhy)
+        this.#failure = { code: 'engine_failed', message: `the process ended while it started (${how})` };
     }
     log.warn({ replica: this.id, how, failure: this.#failure }, 'a runtime ended by itself');
     onChange();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { backoffMs } from '@qwenfleet/core/backoff';
 import type { Clock } from '@qwenfleet/core/clock';
@@ -9,6 +10,8 @@ import type { Rng } from '@qwenfleet/core/rng';
 import { Child } from './child.ts';
 
 const restartBackoff = { baseMs: 200, maxMs: 5_000, factor: 2 };
+/** A router that has ended so often and never listened is broken: whoever waits for its address is told. */
+const startsMax = 3;
 
 export type RouterOptions = {
   entry: string;
@@ -69,12 +72,15 @@ export class RouterProcess {
     this.#child?.kill();
   }
 
+  get #logFile(): string {
+    return path.join(this.#options.stateDir, 'logs', 'router.log');
+  }
+
   #start(): void {
-    const { entry, stateDir } = this.#options;
     this.#child = new Child({
-      entry,
+      entry: this.#options.entry,
       args: [],
-      logFile: path.join(stateDir, 'logs', 'router.log'),
+      logFile: this.#logFile,
       onMessage: (message) => this.#hear(message),
       onExit: ({ code, signal }) => void this.#ended(signal ?? `exit code ${code}`),
     });
@@ -102,6 +108,7 @@ export class RouterProcess {
     log.warn({ how }, 'the router ended by itself');
     this.restarts += 1;
     onGone();
+    if (this.restarts >= startsMax) this.#firstUrl.reject(neverListened(this.restarts, how, this.#logFile));
     const waitMs = this.#failures === 0 ? 0 : backoffMs(restartBackoff, this.#failures - 1, rng);
     this.#failures += 1;
     try {
@@ -111,4 +118,13 @@ export class RouterProcess {
     }
     this.#start();
   }
+}
+
+/** Once it has listened nobody waits any more, and this goes unheard. */
+function neverListened(times: number, how: string, logFile: string): Error {
+  const complaint = readFileSync(logFile, 'utf8')
+    .split('\n')
+    .findLast((line) => /error/i.test(line));
+  const why = complaint === undefined ? '' : `: ${complaint.trim()}`;
+  return new Error(`the router ended ${times} times before it listened (${how})${why}`);
 }

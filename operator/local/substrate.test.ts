@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { deploymentOf, hardwareOf } from '../harness/objects.ts';
+import { resolveDeployment } from '../reconcile/qwendeployment/plan/resolve.ts';
+import { localSubstrate } from './substrate.ts';
+
+const gapsOf = (spec: Record<string, unknown>): string[] =>
+  resolveDeployment(deploymentOf(spec), undefined, localSubstrate).notActedOn.map(({ path }) => path);
+
+describe('processes of this machine', () => {
+  it('honour a plain pool in full', () => {
+    expect(gapsOf({ routing: { strategy: 'LeastLoad' } })).toEqual([]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['spec.adapters', { adapters: [{ name: 'tone', uri: 'hf://a/b' }] }],
+    ['spec.parallelism', { parallelism: { tensor: 1 } }],
+    ['spec.scheduling', { scheduling: { nodeSelector: { zone: 'a' } } }],
+    ['spec.podTemplate', { podTemplate: { spec: {} } }],
+    ['spec.slo', { slo: { ttftP95: '500ms' } }],
+    ['spec.engine.image', { engine: { image: 'registry/engine:1' } }],
+    ['spec.routing.strategy', { routing: { strategy: 'PrefixHash' }, replicas: 2 }],
+    ['spec.coldStart.keepAlive', { coldStart: { keepAlive: '5s' } }],
+  ])('say that nothing follows from %s', (path, spec) => {
+    expect(gapsOf({ routing: { strategy: 'LeastLoad' }, ...spec })).toEqual([path]);
+  });
+
+  it('say nothing of a strategy that makes no difference to one replica', () => {
+    expect(gapsOf({ routing: { strategy: 'PrefixHash' }, replicas: 1 })).toEqual([]);
+  });
+
+  it('say that an accelerator is not given, and what an inexact precision becomes', () => {
+    const gpu = hardwareOf('gpu', { accelerator: { resourceName: 'nvidia.com/gpu' } });
+    const { notActedOn } = resolveDeployment(deploymentOf({ quantization: 'fp8' }), gpu, localSubstrate);
+    expect(notActedOn).toMatchObject([
+      { path: 'spec.quantization', reason: expect.stringContaining('int8') },
+      { path: 'spec.hardware', reason: expect.stringContaining('CPU') },
+    ]);
+  });
+});
