@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { systemClock } from '@qwenfleet/core/clock';
 import type { FromChild, ToChild } from '@qwenfleet/core/fleet/channel';
 import type { EndpointSnapshot } from '@qwenfleet/core/fleet/endpoints';
+import { emptyHistogram } from '@qwenfleet/core/load/histogram';
 import { silentLogger } from '@qwenfleet/core/log';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -90,9 +91,10 @@ class Scene {
   }
 }
 
+const outcomes = { errorsTotal: 0, firstByte: emptyHistogram(), revisions: {} };
 const load = (idleMs: number, held = 0): FromChild => ({
   type: 'load',
-  pools: { small: { inFlight: 0, held, idleMs, requestsTotal: 1 } },
+  pools: { small: { ...outcomes, inFlight: 0, held, idleMs, requestsTotal: 1 } },
 });
 
 describe('a fleet that starts', () => {
@@ -176,7 +178,10 @@ describe('a pool that nobody asks', () => {
   it('is not woken by names that there are not', async () => {
     const scene = await (await new Scene({ deployments }).start()).shows('ready');
     await scene.routerSays({ type: 'wake', pool: 'nobody' });
-    await scene.routerSays({ type: 'load', pools: { nobody: { inFlight: 9, held: 9, requestsTotal: 9 } } });
+    await scene.routerSays({
+      type: 'load',
+      pools: { nobody: { ...outcomes, inFlight: 9, held: 9, requestsTotal: 9 } },
+    });
     await scene.routerSays(load(0));
     await until(() => scene.reason('ScalingActive') === 'Active', 'the load is heard');
     expect(scene.fleet.status().pools).toHaveLength(1);

@@ -40,23 +40,25 @@ const podObject = (name: string, { container, volumes = [], graceSeconds = 30 }:
 });
 const tmp = { name: 'tmp', mountPath: '/tmp' };
 
-/** Interfaces, mounts and cgroups that a real node makes. */
-async function traces(dataDir: string): Promise<string[]> {
-  const links = (await command('ip', ['-o', 'link'])).stdout.split('\n').filter((line) => line.includes('testbed'));
-  const mounts = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(dataDir));
-  const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((name) =>
-    /(^|\/)testbed\d+$/.test(name),
-  );
-  return [...links, ...mounts, ...groups];
+/** The byte that this cluster's networks, interface and cgroups are named by. */
+const numberOf = (dataDir: string): string => readFileSync(path.join(dataDir, 'n'), 'utf8').trim();
+
+/** Interfaces, mounts and cgroups of a cluster on this machine. */
+async function traces(dataDir: string, number: string): Promise<string[]> {
+  const links = (await command('ip', ['-o', 'link', 'show', `testbed${number}`])).stdout.split('\n');
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  const groups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' });
+  return [
+    ...links.filter((line) => line !== ''),
+    ...mounts.filter((line) => line.includes(dataDir)),
+    ...groups.filter((name) => name.split('/').includes(`testbed${number}`)),
+  ];
 }
 
 describe.skipIf(await nodeMissing())('pods of our images on a real node', () => {
   let cluster: Cluster;
   let folder: string;
   let checkpoint: string;
-  let before: string[];
   const images: Record<string, string> = {};
 
   beforeAll(async () => {
@@ -69,7 +71,6 @@ describe.skipIf(await nodeMissing())('pods of our images on a real node', () => 
     checkpoint = publishedCheckpoint('qwen3');
     // The pod's user is not the one who made it.
     chmodSync(path.dirname(checkpoint), 0o755);
-    before = await traces('/nowhere');
     cluster = await startCluster({ node: true });
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.tar')))
       images[path.basename(file, '.tar')] = await importImage(cluster, path.join(folder, file));
@@ -124,7 +125,7 @@ describe.skipIf(await nodeMissing())('pods of our images on a real node', () => 
         quantization: 'float32',
         listen: { host: '0.0.0.0', port: 8000 },
         cacheDir: '/tmp/qwenfleet',
-        engine: { contextLength: 512 },
+        engine: { contextLength: 256 },
       };
       runtimeConfigSchema.parse(config);
       await run('create', 'configmap', 'tiny', `--from-literal=runtime.json=${JSON.stringify(config)}`);
@@ -174,22 +175,23 @@ describe.skipIf(await nodeMissing())('pods of our images on a real node', () => 
     });
 
     it('finishes what it streams when its pod is deleted', async () => {
-      const response = await ask({ max_tokens: 400, temperature: 0, stream: true });
+      const response = await ask({ max_tokens: 180, temperature: 0, stream: true });
       const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
       const decoder = new TextDecoder();
       let text = decoder.decode((await reader.read()).value);
       const deleted = run('delete', 'pod', 'tiny');
       for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value);
-      expect(text.trim().endsWith('data: [DONE]')).toBe(true);
-      expect(text).not.toContain('"error"');
       await deleted;
+      expect(response.status).toBe(200);
+      expect(text.trimEnd().slice(-100)).toMatch(/data: \[DONE\]$/);
     });
   });
 
   it('leave nothing on the machine when the cluster has stopped', async () => {
-    expect((await traces(cluster.dataDir)).length).toBeGreaterThan(before.length);
+    const number = numberOf(cluster.dataDir);
+    expect((await traces(cluster.dataDir, number)).length).toBeGreaterThan(1);
     await cluster.stop();
-    expect(await traces(cluster.dataDir)).toEqual(before);
+    expect(await traces(cluster.dataDir, number)).toEqual([]);
     expect(processes().filter((entry) => entry.command.includes(cluster.dataDir))).toEqual([]);
     expect(existsSync(cluster.dataDir)).toBe(false);
   });
@@ -197,7 +199,6 @@ describe.skipIf(await nodeMissing())('pods of our images on a real node', () => 
 
 describe.skipIf(await nodeMissing())('a test process with a real node that is killed', () => {
   it('takes pods, mounts and interfaces with it', async () => {
-    const before = await traces('/nowhere');
     const module = JSON.stringify(path.join(root, 'test/harness/cluster/cluster.ts'));
     const script = `const { startCluster } = await import(${module}); process.stdout.write((await startCluster({ node: true })).dataDir); setInterval(() => {}, 1000)`;
     const owner = spawn(process.execPath, ['--input-type=module', '--eval', script], {
@@ -205,11 +206,12 @@ describe.skipIf(await nodeMissing())('a test process with a real node that is ki
     });
     const [chunk] = (await once(owner.stdout, 'data')) as [Buffer];
     const dataDir = chunk.toString();
-    expect((await traces(dataDir)).length).toBeGreaterThan(before.length);
+    const number = numberOf(dataDir);
+    expect((await traces(dataDir, number)).length).toBeGreaterThan(1);
     owner.kill('SIGKILL');
     const gone = (): boolean =>
       !existsSync(dataDir) && !processes().some(({ command: line }) => line.includes(dataDir));
     await eventually(async () => gone(), Boolean, 60_000);
-    expect(await traces(dataDir)).toEqual(before);
+    expect(await traces(dataDir, number)).toEqual([]);
   });
 });
