@@ -3,6 +3,10 @@ import { anyObject, count, text } from '../field.ts';
 import { conditionList, notActedOnList } from '../status.ts';
 
 const replicas = (description: string): z.ZodOptional<z.ZodInt> => count(description, 0, 100_000).optional();
+/** Longest text that one window of the scaler becomes; operator/scale/memory.ts drops the oldest samples beyond it. */
+export const scalingMemoryLengthMax = 2048;
+const memory = (description: string): z.ZodOptional<z.ZodString> =>
+  text(description, scalingMemoryLengthMax).optional();
 const time = (description: string): z.ZodOptional<z.ZodString> => text(`${description}, RFC 3339.`, 64).optional();
 
 /** One decision of the scaler that changed something, or would have. */
@@ -63,11 +67,24 @@ export const statusSchema = z
         desired: replicas('Replicas wanted.'),
         lastScaleTime: time('When that last changed'),
         reason: text('Why that many.', 512).optional(),
+        recommended: replicas('Replicas that it would have; differs from desired in Recommend mode only.'),
         panic: z.boolean().optional().describe('Whether a burst is being answered.'),
+        panicUntil: time('When the answer to a burst ends, unless it goes on'),
+        activeAt: time('When the pool was last seen busy, starting or unknown'),
         history: z
           .array(scalingDecisionSchema)
           .max(5)
           .meta({ description: 'The last decisions, newest first.', 'x-kubernetes-list-type': 'atomic' })
+          .optional(),
+        memory: z
+          .strictObject({
+            stable: memory('Load in the stable window.'),
+            panic: memory('Load in the panic window.'),
+            wanted: memory('Replicas that load asked for while scaleDownDelay lasts.'),
+          })
+          .describe(
+            'What the scaler has seen lately, for the next process of the operator; not for people. Written along with other changes, never for its own sake.',
+          )
           .optional(),
       })
       .describe('What the scaler decided.')

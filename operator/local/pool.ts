@@ -8,6 +8,8 @@ import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { DeploymentPlan } from '../reconcile/qwendeployment/plan.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
 import { decide, initialState } from '../scale/decide.ts';
+import { signalOf } from '../scale/metrics.ts';
+import { inForce } from '../scale/schedule.ts';
 import type { ScaleState, Signal } from '../scale/types.ts';
 import { Replica } from './replica.ts';
 
@@ -87,7 +89,12 @@ export class Pool {
         starting: this.#count('starting', 'waiting'),
         signal: this.#signal(),
       };
-      const { state, desired, reason } = decide(this.#scaling, observation, this.plan.scale, clock.nowMs());
+      const { state, desired, reason } = decide(
+        this.#scaling,
+        observation,
+        inForce(this.plan.scale, clock.epochMs()),
+        clock.nowMs(),
+      );
       this.#scaling = state;
       if (desired !== this.#desired) {
         log.info({ pool: this.name, from: this.#desired, to: desired, reason }, 'scaled');
@@ -140,13 +147,10 @@ export class Pool {
   }
 
   #signal(): Signal | undefined {
-    const load = this.#load;
     const { scale, resolved } = this.plan;
-    if (!load || !scale) return undefined;
-    const { inFlight, held, idleMs } = load;
-    const beyond = Math.max(0, inFlight - this.#count('ready') * resolved.maxConcurrency);
-    const values: Record<string, number> = { Concurrency: inFlight + held, QueueDepth: held + beyond };
-    return { value: values[scale.metric], inFlight, held, idleMs };
+    if (!scale) return undefined;
+    const pool = { ready: this.#count('ready'), slots: resolved.maxConcurrency, routers: [this.#load], replicas: [] };
+    return signalOf(scale.metric, pool, scale.targetPerReplica);
   }
 
   #count(...states: string[]): number {

@@ -6,6 +6,9 @@ import { historyMax, type Observation, type ScaleSpec, type ScaleState, type Sig
 
 const tickMs = 250;
 const plain: ScaleSpec = {
+  owner: 'Internal',
+  schedules: [],
+  boundsFrom: undefined,
   minReplicas: 0,
   maxReplicas: 10,
   metric: 'Concurrency',
@@ -177,6 +180,96 @@ describe('a signal that is missing', () => {
   });
 });
 
+describe('a signal from some of the routers only', () => {
+  const partial = (value: number): Signal => ({ ...signalOf(value), partial: true });
+
+  it('may add replicas, since there is at least this much to do', () => {
+    expect(new Pool({}, 1).run(120_000, () => partial(35)).state.desired).toBe(4);
+  });
+
+  it('removes none, and never the last', () => {
+    expect(new Pool({}, 4).run(300_000, () => partial(5)).state.desired).toBe(4);
+    expect(new Pool({ scaleToZeroAfterMs: 3_000 }, 1).run(300_000, () => partial(0)).state.desired).toBe(1);
+  });
+});
+
+describe('replicas that are needed', () => {
+  it('stay while a request is held, however low the load', () => {
+    const pool = new Pool({ metric: 'QueueDepth' }, 4);
+    pool.run(300_000, () => ({ value: 1, inFlight: 0, held: 1, idleMs: undefined }));
+    expect(pool.state.desired).toBe(4);
+  });
+
+  it('stay while none of them is ready yet', () => {
+    const pool = new Pool({}, 0, 200_000);
+    pool.run(6_000, () => signalOf(0, 40)).run(180_000, () => signalOf(0));
+    expect(pool.ready).toBe(0);
+    expect(pool.state.desired).toBe(4);
+    expect(pool.run(120_000, () => signalOf(1)).state.desired).toBe(1);
+  });
+});
+
+describe('thin evidence', () => {
+  const growing = 'Concurrency 14 over 60 s, target 10 a replica; waits for more samples before it grows';
+
+  it('adds nothing: one sample after a start is not an average', () => {
+    const pool = new Pool({}, 1).run(5_000, () => signalOf(14));
+    expect(pool.state).toMatchObject({ desired: 1, reason: growing });
+    expect(pool.run(3_000, () => signalOf(14)).state.desired).toBe(2);
+  });
+
+  it('removes nothing after the routers were silent for a while', () => {
+    const pool = new Pool({}, 4).run(300_000, () => signalOf(38)).run(90_000, () => undefined);
+    pool.run(25_000, () => signalOf(2));
+    expect(pool.state.desired).toBe(4);
+    expect(pool.run(60_000, () => signalOf(2)).state.desired).toBe(1);
+  });
+});
+
+describe('bounds', () => {
+  it('are named when they decide', () => {
+    const pool = new Pool({ maxReplicas: 3 }, 1).run(120_000, () => signalOf(90));
+    expect(pool.state.reason).toMatch(/; at most 3$/);
+    const office = { minReplicas: 2, boundsFrom: '08:00 to 18:00 Europe/Berlin' };
+    const kept = new Pool(office, 1).run(tickMs, () => signalOf(0));
+    expect(kept.state).toMatchObject({ desired: 2 });
+    expect(kept.state.reason).toMatch(/; at least 2 from 08:00 to 18:00 Europe\/Berlin$/);
+  });
+
+  it('that shrink are obeyed at once, in a burst too', () => {
+    const pool = new Pool({}, 1).run(120_000, () => signalOf(2)).run(10_000, () => signalOf(80));
+    expect(pool.state.desired).toBe(8);
+    const narrow = { ...plain, maxReplicas: 3 };
+    expect(decide(pool.state, { ready: 8, starting: 0, signal: signalOf(80) }, narrow, pool.nowMs).desired).toBe(3);
+  });
+});
+
+describe('a pool whose replicas somebody else writes', () => {
+  it.each([
+    ['KEDA', 'KEDA writes replicas: nothing is decided here'],
+    ['HPA', 'HPA writes replicas: nothing is decided here'],
+    ['None', 'nobody but you writes replicas: nothing is decided here'],
+  ] as const)('%s gets no decision, and its owner is named', (owner, reason) => {
+    const spec = { ...plain, owner };
+    const observation = { ready: 2, starting: 1, signal: signalOf(500, 9) };
+    const { state, desired } = decide(initialState(1, spec, 0), observation, spec, 90_000);
+    expect({ desired, reason: state.reason, history: state.history }).toEqual({ desired: 3, reason, history: [] });
+  });
+
+  it('begins where the other left off when it is given back, and removes nothing for a stable window', () => {
+    const handed = decide(
+      initialState(1, plain, 0),
+      { ready: 6, starting: 0, signal: signalOf(5) },
+      { ...plain, owner: 'KEDA' },
+      0,
+    );
+    const pool = new Pool({}, 6);
+    pool.state = handed.state;
+    expect(new Set(pool.run(59_000, () => signalOf(5)).desired)).toEqual(new Set([6]));
+    expect(pool.run(10_000, () => signalOf(5)).state.desired).toBe(1);
+  });
+});
+
 describe('recommend mode', () => {
   it('says what it would do, and does nothing', () => {
     const pool = new Pool({ mode: 'Recommend' }, 1).run(120_000, () => signalOf(35));
@@ -264,6 +357,25 @@ describe('whatever the load is', () => {
       const floor = Math.min(Math.floor(before.desired / spec.rateDown), spec.maxReplicas);
       return after.desired <= ceiling && after.desired >= floor;
     });
+  });
+
+  it('removes nothing while a request is held or none of its replicas is ready', () => {
+    everyStep(({ before, after, observation: { ready, signal } }, spec) => {
+      if (ready > 0 && (signal?.held ?? 0) === 0) return true;
+      return after.desired >= Math.min(before.desired, spec.maxReplicas);
+    });
+  });
+
+  it('answers a burst of any size within the panic window', () => {
+    check(
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 3, max: 9 }), (replicas, times) => {
+        const pool = new Pool({ maxReplicas: 40 }, replicas).run(120_000, () => signalOf(replicas * 9));
+        const before = pool.state.desired;
+        pool.run(plain.panicMs, () => signalOf(replicas * 10 * times));
+        return pool.state.panicUntilMs !== undefined && pool.state.desired > before;
+      }),
+      30,
+    );
   });
 
   it('removes nothing in panic', () => {

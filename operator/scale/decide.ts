@@ -1,17 +1,17 @@
-import { historyMax, type Observation, type ScaleSpec, type ScaleState, type Signal } from './types.ts';
-import { average, emptyWindow, maximum, record, resized } from './window.ts';
+import { historyMax, type Observation, type ScaleSpec, type ScaleState } from './types.ts';
+import { inPanic, wantOf, type Measured, type Want } from './want.ts';
+import { average, emptyWindow, record, resized } from './window.ts';
 
-/** Room for noise: a replica goes only when the rest could carry this much more than the load. */
-const headroom = 1.1;
-/** Rounding errors of an average must not cost a replica. */
-const epsilon = 1e-9;
+export type Decided = { state: ScaleState; desired: number; reason: string };
 
 /** The scaler before its first tick, with the replicas that there are. */
 export const initialState = (desired: number, spec: ScaleSpec, nowMs: number): ScaleState => ({
   desired,
   recommended: desired,
   startedAtMs: nowMs,
+  restoredAtMs: undefined,
   activeAtMs: nowMs,
+  changedAtMs: undefined,
   panicUntilMs: undefined,
   stable: emptyWindow(spec.stableMs),
   panic: emptyWindow(spec.panicMs),
@@ -20,24 +20,17 @@ export const initialState = (desired: number, spec: ScaleSpec, nowMs: number): S
   history: [],
 });
 
-type Measured = Signal & { value: number };
-/** `asked` is what load alone asks for: the delay before shrinking remembers that, not what it kept itself. */
-type Want = { replicas: number; reason: string; asked?: number };
-
 /**
  * How many replicas a pool should have now: Knative's two windows, with rates, a delay before shrinking, and zero only
- * after idle time. Pure: the same state, observation and time give the same answer.
+ * after idle time. Pure: the same state, observation and time give the same answer. The spec is the one in force, see
+ * `inForce`.
  *
- * @example decide(state, { ready: 1, starting: 0, signal: { value: 40, held: 0, idleMs: 0 } }, spec, nowMs).desired
+ * @example decide(state, { ready: 1, starting: 0, signal: { value: 40, inFlight: 40, held: 0, idleMs: 0 } }, spec, nowMs).desired
  */
-export function decide(
-  before: ScaleState,
-  observation: Observation,
-  spec: ScaleSpec,
-  nowMs: number,
-): { state: ScaleState; desired: number; reason: string } {
+export function decide(before: ScaleState, observation: Observation, spec: ScaleSpec, nowMs: number): Decided {
+  if (spec.owner !== 'Internal') return handedOver(before, observation, spec, nowMs);
   const state = sized(before, spec);
-  const { signal } = observation;
+  const { signal, ready } = observation;
   if (signal?.value === undefined) {
     const waiting = (signal?.held ?? 0) > 0 ? 1 : 0;
     const want = {
@@ -47,8 +40,18 @@ export function decide(
     return settle({ ...state, activeAtMs: nowMs }, want, spec, nowMs);
   }
   const measured = { ...signal, value: signal.value };
-  const seen = observe(state, observation, measured, spec, nowMs);
-  return settle(seen, wantOf(seen, observation, measured, spec, nowMs), spec, nowMs);
+  const seen = observe(state, { ready, signal: measured }, spec, nowMs);
+  return settle(seen, wantOf({ state: seen, ready, signal: measured, spec, nowMs }), spec, nowMs);
+}
+
+/** Somebody else writes replicas: the scaler follows what there is, so that it begins there when it is asked again. */
+function handedOver(before: ScaleState, observation: Observation, spec: ScaleSpec, nowMs: number): Decided {
+  const there = observation.ready + observation.starting;
+  const who = spec.owner === 'None' ? 'nobody but you' : spec.owner;
+  const reason = `${who} writes replicas: nothing is decided here`;
+  const { history, changedAtMs } = before;
+  const state = { ...initialState(there, spec, nowMs), restoredAtMs: nowMs, reason, history, changedAtMs };
+  return { state, desired: there, reason };
 }
 
 /** A changed spec empties the windows whose span it changed. */
@@ -63,8 +66,7 @@ function sized(state: ScaleState, spec: ScaleSpec): ScaleState {
 
 function observe(
   state: ScaleState,
-  { ready }: Observation,
-  signal: Measured,
+  { ready, signal }: { ready: number; signal: Measured },
   spec: ScaleSpec,
   nowMs: number,
 ): ScaleState {
@@ -82,71 +84,20 @@ function observe(
   };
 }
 
-const inPanic = ({ panicUntilMs }: ScaleState, nowMs: number): boolean =>
-  panicUntilMs !== undefined && nowMs < panicUntilMs;
-
-function wantOf(state: ScaleState, observation: Observation, signal: Measured, spec: ScaleSpec, nowMs: number): Want {
-  const panicking = inPanic(state, nowMs);
-  const idleMs = nowMs - state.activeAtMs;
-  const mayVanish = spec.minReplicas === 0 && spec.scaleToZeroAfterMs !== undefined && !panicking;
-  if (mayVanish && idleMs >= (spec.scaleToZeroAfterMs ?? Infinity)) {
-    const replicas = Math.floor(state.desired / spec.rateDown);
-    return { replicas, reason: `idle for ${seconds(idleMs)}` };
-  }
-  if (state.desired === 0 && signal.inFlight === 0 && signal.held === 0) {
-    return { replicas: spec.minReplicas, reason: state.reason };
-  }
-  const load = loadWant(state, observation, spec, nowMs);
-  const held = signal.held > 0 && load.replicas < 1 ? { replicas: 1, reason: `${signal.held} held` } : load;
-  return limited(held, state, observation, spec, nowMs);
-}
-
-/** What the load asks for, before any limit. */
-function loadWant(state: ScaleState, { ready }: Observation, spec: ScaleSpec, nowMs: number): Want {
-  const { targetPerReplica: target, metric } = spec;
-  const stable = average(state.stable, nowMs) ?? 0;
-  const fit = replicasFor(stable, target);
-  // Room for noise counts only on the way down, or load near a boundary would flap.
-  const quiet = fit >= state.desired ? fit : Math.min(state.desired, replicasFor(stable * headroom, target));
-  const calm: Want = {
-    replicas: quiet,
-    reason: `${metric} ${figure(stable)} over ${seconds(spec.stableMs)}, target ${figure(target)} a replica`,
-  };
-  if (!inPanic(state, nowMs)) return calm;
-  const burst = average(state.panic, nowMs) ?? 0;
-  const replicas = Math.max(state.desired, quiet, replicasFor(burst, target));
-  const percent = Math.round((burst / (target * Math.max(1, ready))) * 100);
-  const why = `${metric} ${figure(burst)} over ${seconds(spec.panicMs)}, ${percent} % of the target of ${Math.max(1, ready)} ready`;
-  return { replicas, reason: `burst: ${why}` };
-}
-
-/** Rates, the delay before shrinking, and the time after a start in which nothing shrinks. */
-function limited(want: Want, state: ScaleState, { ready }: Observation, spec: ScaleSpec, nowMs: number): Want {
-  const ceiling = Math.max(state.desired, Math.ceil(spec.rateUp * Math.max(1, ready)));
-  const floor = Math.floor(state.desired / spec.rateDown);
-  const wanted = maximum(record(state.wanted, want.replicas, nowMs), nowMs) ?? 0;
-  const settling = nowMs - state.startedAtMs < spec.stableMs ? state.desired : 0;
-  const replicas = Math.min(ceiling, Math.max(want.replicas, floor, wanted, settling, 1));
-  if (replicas <= want.replicas || replicas !== state.desired) return { ...want, replicas, asked: want.replicas };
-  return { replicas, asked: want.replicas, reason: `${want.reason}; waits before it shrinks` };
-}
-
-function settle(
-  state: ScaleState,
-  want: Want,
-  spec: ScaleSpec,
-  nowMs: number,
-): { state: ScaleState; desired: number; reason: string } {
+function settle(state: ScaleState, want: Want, spec: ScaleSpec, nowMs: number): Decided {
   const recommended = bounded(want.replicas, spec);
   const desired = spec.mode === 'Recommend' ? bounded(state.desired, spec) : recommended;
   const changed = recommended !== state.recommended;
-  const decision = { atMs: nowMs, from: state.recommended, to: recommended, reason: want.reason };
+  const reason = want.reason + boundReason(want.replicas, recommended, spec);
+  const decision = { atMs: nowMs, from: state.recommended, to: recommended, reason };
   const next: ScaleState = {
     ...state,
     desired,
     recommended,
     wanted: record(state.wanted, want.asked ?? recommended, nowMs),
-    reason: changed || recommended !== 0 ? want.reason : state.reason,
+    // A pool at zero goes on saying why it went there.
+    reason: changed || recommended !== 0 ? reason : state.reason,
+    changedAtMs: desired === state.desired ? state.changedAtMs : nowMs,
     panicUntilMs: inPanic(state, nowMs) ? state.panicUntilMs : undefined,
     history: changed ? [decision, ...state.history].slice(0, historyMax) : state.history,
   };
@@ -156,7 +107,8 @@ function settle(
 const bounded = (replicas: number, { minReplicas, maxReplicas }: ScaleSpec): number =>
   Math.min(maxReplicas, Math.max(minReplicas, replicas));
 
-const replicasFor = (load: number, target: number): number => Math.ceil(load / target - epsilon);
-
-const figure = (value: number): string => String(Math.round(value * 10) / 10);
-const seconds = (spanMs: number): string => `${figure(spanMs / 1000)} s`;
+function boundReason(wanted: number, given: number, { boundsFrom }: ScaleSpec): string {
+  if (wanted === given) return '';
+  const bound = given > wanted ? `at least ${given}` : `at most ${given}`;
+  return `; ${bound}${boundsFrom === undefined ? '' : ` from ${boundsFrom}`}`;
+}

@@ -1,11 +1,20 @@
+import type { QwenDeployment } from '@qwenfleet/crds/kinds';
+import type { Schedule } from './schedule.ts';
 import type { Window } from './window.ts';
+
+type Scaling = NonNullable<QwenDeployment['spec']['scaling']>;
+
+export type MetricName = Scaling['target']['metric'];
 
 /** A QwenDeployment's scaling block, resolved: every default filled in, every duration in milliseconds. */
 export type ScaleSpec = {
+  /** Who writes replicas. Anyone but Internal means that nothing is decided here. */
+  owner: Scaling['owner'];
+  mode: Scaling['mode'];
   minReplicas: number;
   maxReplicas: number;
   /** What is measured, for reasons that people read. */
-  metric: string;
+  metric: MetricName;
   targetPerReplica: number;
   stableMs: number;
   panicMs: number;
@@ -14,9 +23,12 @@ export type ScaleSpec = {
   rateUp: number;
   rateDown: number;
   scaleDownDelayMs: number;
-  /** Idle time before the last replica goes; undefined keeps it. */
+  /** Idle time before the last replica goes, where the bounds in force allow none; undefined keeps it. */
   scaleToZeroAfterMs: number | undefined;
-  mode: 'Enforce' | 'Recommend';
+  /** Bounds of certain hours, as the spec lists them; `inForce` says which hold. */
+  schedules: readonly Schedule[];
+  /** Where the bounds come from, when a schedule set them; undefined otherwise. */
+  boundsFrom: string | undefined;
 };
 
 /** What the router says of a pool. */
@@ -29,6 +41,8 @@ export type Signal = {
   held: number;
   /** Since the last request arrived or ended; undefined when there was none. */
   idleMs: number | undefined;
+  /** Somebody who should report did not: the figures are a floor, so nothing is removed on their account. */
+  partial?: boolean | undefined;
 };
 
 export type Observation = {
@@ -43,14 +57,18 @@ export type ScaleDecision = { atMs: number; from: number; to: number; reason: st
 /** Decisions kept for the status. */
 export const historyMax = 5;
 
-/** What the scaler remembers between two ticks. Plain data, so that it can be written to a status and read back. */
+/** What the scaler remembers between two ticks. Plain data; `toStatus` writes it down and `fromStatus` reads it back. */
 export type ScaleState = {
   desired: number;
   /** What it would have, which differs from desired in Recommend mode only. */
   recommended: number;
   startedAtMs: number;
+  /** When this state was read back from a status; undefined for a pool that began with this process. */
+  restoredAtMs: number | undefined;
   /** When the pool was last seen busy, starting or unknown. */
   activeAtMs: number;
+  /** When desired last changed. */
+  changedAtMs: number | undefined;
   panicUntilMs: number | undefined;
   stable: Window;
   panic: Window;

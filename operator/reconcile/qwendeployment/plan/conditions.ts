@@ -1,4 +1,5 @@
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
+import { scheduleProblems } from '../../../scale/schedule.ts';
 import { fails, holds, unknown, type Finding } from '../../conditions.ts';
 import type { Observed, ReplicaView } from './observed.ts';
 import type { Resolved } from './resolve.ts';
@@ -119,6 +120,8 @@ function scalingActive({ spec, resolved, observed }: Input): Finding {
   if (spec.scaling.owner !== 'Internal') {
     return fails(type, 'ExternalOwner', `${spec.scaling.owner} writes replicas, and is not here to do it`);
   }
+  const [problem] = scheduleProblems(spec.scaling.schedules ?? []);
+  if (problem !== undefined) return fails(type, 'InvalidSchedule', problem);
   const { metric } = spec.scaling.target;
   if (metric === 'KVCache' || metric === 'TokensPerSecond') {
     return fails(type, 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
