@@ -12,3 +12,10 @@ export function durationMs(text: string): number {
   }
   return totalMs;
 }
+
+/** The longest that Node's timers wait: anything above fires at once. */
+export const timerMsMax = 2 ** 31 - 1;
+
+/** A duration for a timer: whole milliseconds, rounded up, from `minMs` to what a timer can wait. */
+export const timerMs = (text: string, minMs = 0): number =>
+  Math.min(timerMsMax, Math.max(minMs, Math.ceil(durationMs(text))));

@@ -40,9 +40,11 @@ export async function buildInWorker(
       });
       worker.once('error', reject);
       worker.once('exit', (code) => {
-        if (failure) reject(failure);
+        // A thread that is ended early may say 0.
+        if (signal?.aborted) reject(signal.reason);
+        else if (failure) reject(failure);
         else if (code === 0) resolve();
-        else reject(signal?.aborted ? signal.reason : new Error(`the builder ended with ${code}`));
+        else reject(new Error(`the builder ended with ${code}`));
       });
     });
   } finally {

@@ -66,7 +66,11 @@ class EncoderGraphBuilder {
       [this.#matrix('embeddings.position_embeddings.weight', contextLength, hiddenSize), encoderNames.positions],
       ['places'],
     );
-    const types = this.#weights.entry(`${this.#prefix}embeddings.token_type_embeddings.weight`);
+    const { tokenTypes } = this.#model;
+    const types = this.#weights.entry(`${this.#prefix}embeddings.token_type_embeddings.weight`, [
+      tokenTypes,
+      hiddenSize,
+    ]);
     const type = graph.external(
       'token_type',
       'float32',

@@ -1,7 +1,7 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { float32Chunks, int4Chunks, int8Chunks, rowsOf, storedAs, storedInt4Chunks, type Matrix } from './matrix.ts';
 import type { DataFile } from './onnx/data-file.ts';
-import type { Graph } from './onnx/graph.ts';
+import type { ExternalData, Graph } from './onnx/graph.ts';
 import { blockSize, type QuantizedRows } from './quantise.ts';
 import type { Weights } from './weights/weights.ts';
 
@@ -47,7 +47,7 @@ export class LinearBuilder {
       return { embedded, head: (input, name) => this.#transposed(name, input, table) };
     }
     const blocks = matrix.columns / blockSize;
-    const { values, scales } = this.#write([...int8Chunks(this.#weights, matrix)]);
+    const { values, scales } = this.#write(int8Chunks(this.#weights, matrix));
     const table = this.#graph.external('embedding_values', 'uint8', [rows, matrix.columns], values);
     const tableScales = this.#graph.external('embedding_scales', 'float32', [rows, blocks], scales);
     const attributes = { gather_axis: 0, quantize_axis: 1, block_size: blockSize, bits: 8 };
@@ -76,7 +76,7 @@ export class LinearBuilder {
 
   #int8(name: string, input: string, matrix: Matrix, precise: boolean): string {
     const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
-    const { values, scales } = this.#write([...int8Chunks(this.#weights, matrix)]);
+    const { values, scales } = this.#write(int8Chunks(this.#weights, matrix));
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize], values);
     const inputs = [weight, this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales)];
     if (precise) return this.#precise(name, input, inputs, matrix, 3);
@@ -85,9 +85,11 @@ export class LinearBuilder {
 
   #int4(name: string, input: string, matrix: Matrix): string {
     const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
-    const chunks = [...int4Chunks(this.#weights, matrix)];
-    const { values, scales } = this.#write(chunks);
-    const zeros = this.#data.write(chunks.map((chunk) => chunk.zeroPoints ?? new Uint8Array()));
+    const zeroPoints: Uint8Array[] = [];
+    const { values, scales } = this.#write(int4Chunks(this.#weights, matrix), (chunk) =>
+      zeroPoints.push(chunk.zeroPoints ?? new Uint8Array()),
+    );
+    const zeros = this.#data.write(zeroPoints);
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
     const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
     const zero = this.#graph.external(`${name}_zeros`, 'uint8', [rows * Math.ceil(blocks / 2)], zeros);
@@ -101,19 +103,16 @@ export class LinearBuilder {
    */
   #storedInt4(name: string, input: string, matrix: Matrix): string {
     const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
-    const chunks = [...storedInt4Chunks(this.#weights, matrix)];
-    const { values, scales } = this.#write(chunks);
+    const minimumsOf: Float32Array[] = [];
+    const { values, scales } = this.#write(storedInt4Chunks(this.#weights, matrix), (chunk) =>
+      minimumsOf.push(chunk.minimums),
+    );
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
     const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
     if (storedAs(this.#weights, matrix, 'Q4_0'))
       return this.#product(name, [input, weight, scale], matrix, 4, 'float32');
     const product = this.#product(`${name}_centred`, [input, weight, scale], matrix, 4, 'float32');
-    const minimums = this.#graph.external(
-      `${name}_minimums`,
-      'float32',
-      [rows, blocks],
-      this.#data.write(chunks.map((chunk) => chunk.minimums)),
-    );
+    const minimums = this.#graph.external(`${name}_minimums`, 'float32', [rows, blocks], this.#data.write(minimumsOf));
     const offset = this.#transposed(`${name}_offset`, this.#sumsOfBlocks(input, matrix.columns), minimums);
     return this.#graph.node('Add', [product, offset], [name]);
   }
@@ -182,13 +181,19 @@ export class LinearBuilder {
     return graph.node('Add', [`${name}_high`, `${name}_low`], [name]);
   }
 
-  #write(chunks: readonly QuantizedRows[]): {
-    values: ReturnType<DataFile['write']>;
-    scales: ReturnType<DataFile['write']>;
-  } {
-    return {
-      values: this.#data.write(chunks.map((chunk) => chunk.values)),
-      scales: this.#data.write(chunks.map((chunk) => chunk.scales)),
-    };
+  /** Values go to the file as they are made; of what is kept meanwhile, scales are an eighth of that and the rest less. */
+  #write<T extends QuantizedRows>(
+    chunks: Iterable<T>,
+    keep: (chunk: T) => void = () => undefined,
+  ): { values: ExternalData; scales: ExternalData } {
+    const kept: Float32Array[] = [];
+    function* valuesOf(): Generator<Uint8Array> {
+      for (const chunk of chunks) {
+        kept.push(chunk.scales);
+        keep(chunk);
+        yield chunk.values;
+      }
+    }
+    return { values: this.#data.write(valuesOf()), scales: this.#data.write(kept) };
   }
 }

@@ -139,5 +139,10 @@ function renamed(weights: Weights): Weights {
     const [pattern, name] = ggufTensors.find(([each]) => each.test(tensor.name)) ?? [];
     return pattern && name ? { ...tensor, name: tensor.name.replace(pattern, name) } : tensor;
   });
-  return weights.with(tensors);
+  try {
+    return weights.with(tensors);
+  } catch (error) {
+    weights.close();
+    throw error;
+  }
 }

@@ -68,8 +68,12 @@ export class ModelSettings {
         { param: 'rope_scaling' },
       );
     }
-    const theta = nested?.['rope_theta'];
-    return typeof theta === 'number' ? theta : this.number('rope_theta', 10_000);
+    const nestedTheta = nested?.['rope_theta'];
+    const theta = typeof nestedTheta === 'number' ? nestedTheta : this.number('rope_theta', 10_000);
+    if (theta > 0 && Number.isFinite(theta)) return theta;
+    throw new FleetError('invalid_model', `The model's configuration has rope_theta = ${theta}; it must be above 0.`, {
+      param: 'rope_theta',
+    });
   }
 }
 

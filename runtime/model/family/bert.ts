@@ -14,14 +14,23 @@ export const bert: Family = {
         { param: 'hidden_act' },
       );
     }
+    const [hiddenSize, heads] = [settings.size('hidden_size'), settings.size('num_attention_heads')];
+    if (hiddenSize % heads !== 0) {
+      throw new FleetError(
+        'invalid_model',
+        `hidden_size (${hiddenSize}) must be a multiple of num_attention_heads (${heads}).`,
+        { param: 'num_attention_heads' },
+      );
+    }
     return {
       kind: 'encoder',
       layers: settings.size('num_hidden_layers'),
-      hiddenSize: settings.size('hidden_size'),
+      hiddenSize,
       feedForwardSize: settings.size('intermediate_size'),
-      heads: settings.size('num_attention_heads'),
+      heads,
       vocabularySize: settings.size('vocab_size'),
       contextLength: settings.size('max_position_embeddings'),
+      tokenTypes: settings.size('type_vocab_size', 2),
       layerNormEpsilon: settings.number('layer_norm_eps', 1e-12),
       normalize: settings.flag('normalize_embeddings', false),
     };

@@ -36,6 +36,16 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
       { param: 'num_key_value_heads' },
     );
   }
+  const headSize = settings.size('head_dim', hiddenSize / heads);
+  if (headSize % 2 !== 0) {
+    throw new FleetError(
+      'invalid_model',
+      `head_dim is ${headSize}; rotary embeddings turn pairs, so it must be even.`,
+      {
+        param: 'head_dim',
+      },
+    );
+  }
   const { interleavedInGguf, ...own } = traits;
   return {
     kind: 'decoder',
@@ -44,7 +54,7 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
     feedForwardSize: settings.size('intermediate_size'),
     heads,
     keyValueHeads,
-    headSize: settings.size('head_dim', hiddenSize / heads),
+    headSize,
     vocabularySize: settings.size('vocab_size'),
     contextLength: settings.size('max_position_embeddings'),
     rmsNormEpsilon: settings.number('rms_norm_eps', 1e-6),

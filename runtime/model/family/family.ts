@@ -32,6 +32,8 @@ export type EncoderDescription = {
   heads: number;
   vocabularySize: number;
   contextLength: number;
+  /** Kinds of token, of which we use the first. */
+  tokenTypes: number;
   layerNormEpsilon: number;
   /** Vectors are scaled to length 1 after pooling. */
   normalize: boolean;

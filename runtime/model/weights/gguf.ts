@@ -1,6 +1,15 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import { ggufTypes } from './block-type.ts';
-import { Weights, checkRange, openFile, readExactly, tensorBytes, type TensorEntry } from './weights.ts';
+import {
+  Weights,
+  assertApart,
+  checkRange,
+  openedFiles,
+  readExactly,
+  tensorBytes,
+  type OpenedFile,
+  type TensorEntry,
+} from './weights.ts';
 
 export type GgufFile = { metadata: ReadonlyMap<string, unknown>; weights: Weights };
 
@@ -9,6 +18,8 @@ const versions = [2, 3];
 const tensorsMax = 100_000;
 const keysMax = 10_000;
 const arrayLengthMax = 4_000_000;
+/** In all lists together: four times what the largest vocabularies have in tokens, merges, types and scores. */
+const elementsMax = 8_000_000;
 const stringBytesMax = 16 * 1024 * 1024;
 /** Metadata grows with the vocabulary; a header beyond this is not one. */
 const headerBytesMax = 256 * 1024 * 1024;
@@ -20,7 +31,13 @@ const windowBytes = 4 * 1024 * 1024;
  * Throws `invalid_model` for a file that is truncated or no GGUF, `unsupported_model` for types that we do not read.
  */
 export function openGguf(path: string): GgufFile {
-  const { file, bytes } = openFile(path);
+  return openedFiles([path], ([opened]) => {
+    if (!opened) throw new RangeError('one file was opened');
+    return read(opened);
+  });
+}
+
+function read({ file, bytes }: OpenedFile): GgufFile {
   const reader = new HeaderReader(file, bytes);
   if (bytes < 24 || reader.uint32() !== magic)
     throw new FleetError('invalid_model', 'The file is not a GGUF: it does not begin with "GGUF".');
@@ -31,23 +48,37 @@ export function openGguf(path: string): GgufFile {
       `GGUF version ${version} is not supported; ${versions.join(' and ')} are.`,
     );
   const tensorCount = reader.count('tensors', tensorsMax);
-  const keyCount = reader.count('keys', keysMax);
-  const metadata = new Map<string, unknown>();
-  for (let index = 0; index < keyCount; index += 1) {
-    const key = reader.string();
-    metadata.set(key, reader.value(reader.uint32(), 0));
-  }
-  const table = Array.from({ length: tensorCount }, () => readEntry(reader));
-  const alignment = Number(metadata.get('general.alignment') ?? 32);
-  if (!Number.isSafeInteger(alignment) || alignment < 1)
-    throw new FleetError('invalid_model', `general.alignment is ${alignment}; it must be 1 or more.`);
+  const metadata = readMetadata(reader, reader.count('keys', keysMax));
+  const table: ReturnType<typeof readEntry>[] = [];
+  while (table.length < tensorCount) table.push(readEntry(reader));
+  const alignment = alignmentOf(metadata);
   const dataStart = Math.ceil(reader.position / alignment) * alignment;
   const tensors = table.map(({ relative, ...entry }): TensorEntry => {
     const offset = dataStart + relative;
     checkRange(entry.name, offset, entry.bytes, bytes);
+    if (relative % alignment !== 0)
+      throw new FleetError('invalid_model', `Tensor "${entry.name}" is not aligned to ${alignment} bytes.`);
     return { ...entry, file, offset };
   });
+  assertApart(tensors);
   return { metadata, weights: new Weights([file], tensors) };
+}
+
+function readMetadata(reader: HeaderReader, count: number): Map<string, unknown> {
+  const metadata = new Map<string, unknown>();
+  for (let index = 0; index < count; index += 1) {
+    const key = reader.string();
+    if (metadata.has(key))
+      throw new FleetError('invalid_model', `The GGUF header has the key "${key}" twice: the file is damaged.`);
+    metadata.set(key, reader.value(reader.uint32(), 0));
+  }
+  return metadata;
+}
+
+function alignmentOf(metadata: ReadonlyMap<string, unknown>): number {
+  const alignment = metadata.get('general.alignment') ?? 32;
+  if (typeof alignment === 'number' && Number.isSafeInteger(alignment) && alignment >= 1) return alignment;
+  throw new FleetError('invalid_model', `general.alignment is ${JSON.stringify(alignment)}; it must be 1 or more.`);
 }
 
 function readEntry(reader: HeaderReader): Omit<TensorEntry, 'file' | 'offset'> & { relative: number } {
@@ -77,6 +108,7 @@ class HeaderReader {
   readonly #fileBytes: number;
   #window = Buffer.alloc(0);
   #windowStart = 0;
+  #elements = 0;
 
   constructor(file: number, fileBytes: number) {
     this.#file = file;
@@ -152,7 +184,13 @@ class HeaderReader {
       throw new FleetError('invalid_model', 'The GGUF header nests arrays too deeply: the file is damaged.');
     const type = this.uint32();
     const length = this.count('array elements', arrayLengthMax);
-    return Array.from({ length }, () => this.value(type, depth + 1));
+    this.#elements += length;
+    if (this.#elements > elementsMax)
+      throw new FleetError('invalid_model', `The GGUF header has more than ${elementsMax} list elements.`);
+    // One by one: a list that is announced and not there must not be made room for.
+    const values: unknown[] = [];
+    while (values.length < length) values.push(this.value(type, depth + 1));
+    return values;
   }
 
   #take(bytes: number): Buffer {

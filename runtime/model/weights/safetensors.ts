@@ -1,9 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { FleetError } from '@qwenfleet/core/errors';
 import { safetensorsTypes } from './block-type.ts';
-import { Weights, checkRange, openFile, readExactly, tensorBytes, type TensorEntry } from './weights.ts';
+import {
+  Weights,
+  assertApart,
+  checkRange,
+  openedFiles,
+  readExactly,
+  tensorBytes,
+  type TensorEntry,
+} from './weights.ts';
 
 const headerBytesMax = 64 * 1024 * 1024;
 const shardsMax = 1_000;
@@ -13,6 +21,7 @@ const entrySchema = z.object({
   shape: z.array(z.int().nonnegative()).max(8),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
+type Entry = z.infer<typeof entrySchema>;
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
@@ -20,20 +29,26 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  * Throws `invalid_model` for truncated, overlong or overlapping files, `unsupported_model` for types that we do not read.
  */
 export function openSafetensors(folder: string): Weights {
-  const files: number[] = [];
-  const tensors = shardsOf(folder).flatMap((shard) => {
-    const { file, bytes } = openFile(path.join(folder, shard));
-    files.push(file);
-    return readShard(file, bytes, shard);
-  });
-  return new Weights(files, tensors);
+  const shards = shardsOf(folder);
+  return openedFiles(
+    shards.map((shard) => path.join(folder, shard)),
+    (files) => {
+      const tensors = files.flatMap(({ file, bytes }, index) => readShard(file, bytes, shards[index] ?? ''));
+      return new Weights(
+        files.map(({ file }) => file),
+        tensors,
+      );
+    },
+  );
 }
 
 /** File names of the shards; names that would leave the folder are refused. */
 export function shardsOf(folder: string): string[] {
   const indexFile = path.join(folder, 'model.safetensors.index.json');
   if (!existsSync(indexFile)) return ['model.safetensors'];
-  const index = indexSchema.safeParse(JSON.parse(readFileSync(indexFile, 'utf8')));
+  if (statSync(indexFile).size > headerBytesMax)
+    throw new FleetError('invalid_model', `model.safetensors.index.json is larger than ${headerBytesMax} bytes.`);
+  const index = indexSchema.safeParse(parsed(readFileSync(indexFile, 'utf8'), 'model.safetensors.index.json'));
   if (!index.success) throw new FleetError('invalid_model', 'model.safetensors.index.json has no weight_map.');
   const shards = [...new Set(Object.values(index.data.weight_map))].toSorted();
   const stray = shards.find((shard) => shard !== path.basename(shard) || shard.startsWith('.'));
@@ -60,34 +75,69 @@ function readShard(file: number, fileBytes: number, shard: string): TensorEntry[
   const header = Buffer.alloc(Number(length));
   readExactly(file, header, 8);
   const dataStart = 8 + header.length;
-  return entriesOf(header, shard)
-    .filter(([, value]) => !isIndex(value))
-    .map(([name, value]) => tensorOf(name, value, { file, fileBytes, dataStart }));
+  const entries = entriesOf(header, shard);
+  assertWhole(entries, fileBytes - dataStart, shard);
+  return entries
+    .filter(([, { dtype }]) => !isIndex(dtype))
+    .map(([name, entry]) => tensorOf(name, entry, { file, dataStart }));
+}
+
+/** The format's own rule: tensors cover the data without gaps, so that nothing hides between them. */
+function assertWhole(entries: readonly [string, Entry][], dataBytes: number, shard: string): void {
+  const places = entries.map(
+    ([
+      name,
+      {
+        data_offsets: [start, end],
+      },
+    ]) => ({ name, offset: start, bytes: end - start }),
+  );
+  const backwards = places.find(({ bytes }) => bytes < 0);
+  if (backwards) {
+    throw new FleetError(
+      'invalid_model',
+      `Tensor "${backwards.name}" takes ${backwards.bytes} bytes: the header of ${shard} is damaged.`,
+    );
+  }
+  for (const { name, offset, bytes } of places) checkRange(name, offset, bytes, dataBytes);
+  assertApart(places);
+  const owned = places.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (owned === dataBytes) return;
+  throw new FleetError(
+    'invalid_model',
+    `${dataBytes - owned} bytes of ${shard} are nobody's: the file is damaged, or names a tensor twice.`,
+  );
 }
 
 /** Old BERT checkpoints keep their position numbers as a tensor of integers: no weight, and nothing reads it. */
-const isIndex = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'dtype' in value && value.dtype === 'I64';
+const isIndex = (dtype: string): boolean => dtype === 'I64';
 
-function entriesOf(header: Buffer, shard: string): [string, unknown][] {
+function entriesOf(header: Buffer, shard: string): [string, Entry][] {
+  const value = parsed(header.toString('utf8'), `The header of ${shard}`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new FleetError('invalid_model', `The header of ${shard} is not an object: the file is damaged.`);
+  return Object.entries(value)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, given]) => {
+      const entry = entrySchema.safeParse(given);
+      if (entry.success) return [name, entry.data];
+      throw new FleetError('invalid_model', `The header's entry of tensor "${name}" is damaged.`);
+    });
+}
+
+function parsed(text: string, what: string): unknown {
   try {
-    const parsed: unknown = JSON.parse(header.toString('utf8'));
-    if (typeof parsed === 'object' && parsed !== null)
-      return Object.entries(parsed).filter(([name]) => name !== '__metadata__');
+    return JSON.parse(text);
   } catch (cause) {
-    throw new FleetError('invalid_model', `The header of ${shard} is not JSON: the file is damaged.`, { cause });
+    throw new FleetError('invalid_model', `${what} is not JSON: the file is damaged.`, { cause });
   }
-  throw new FleetError('invalid_model', `The header of ${shard} is not an object: the file is damaged.`);
 }
 
 function tensorOf(
   name: string,
-  value: unknown,
-  at: { file: number; fileBytes: number; dataStart: number },
+  { dtype, shape, data_offsets: [start, end] }: Entry,
+  at: { file: number; dataStart: number },
 ): TensorEntry {
-  const entry = entrySchema.safeParse(value);
-  if (!entry.success) throw new FleetError('invalid_model', `The header's entry of tensor "${name}" is damaged.`);
-  const { dtype, shape, data_offsets } = entry.data;
   const type = safetensorsTypes.get(dtype);
   if (!type) {
     throw new FleetError(
@@ -96,10 +146,7 @@ function tensorOf(
     );
   }
   const bytes = tensorBytes(name, shape, type);
-  const [start, end] = data_offsets;
   if (end - start !== bytes)
     throw new FleetError('invalid_model', `Tensor "${name}" takes ${end - start} bytes, but its shape needs ${bytes}.`);
-  const offset = at.dataStart + start;
-  checkRange(name, offset, bytes, at.fileBytes);
-  return { name, shape, type, file: at.file, offset, bytes };
+  return { name, shape, type, file: at.file, offset: at.dataStart + start, bytes };
 }

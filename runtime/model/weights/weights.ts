@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { BlockType } from './block-type.ts';
 
@@ -21,9 +21,15 @@ export class Weights {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly #files: readonly number[];
 
+  /** Throws `invalid_model` when two tensors have the same name: which of them is meant would be chance. */
   constructor(files: readonly number[], tensors: readonly TensorEntry[]) {
+    const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    if (byName.size < tensors.length) {
+      const twice = tensors.find((tensor) => byName.get(tensor.name) !== tensor);
+      throw new FleetError('invalid_model', `The weights have the tensor "${twice?.name}" twice: the file is damaged.`);
+    }
     this.#files = files;
-    this.tensors = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+    this.tensors = byName;
   }
 
   has(name: string): boolean {
@@ -80,14 +86,37 @@ export class Weights {
   }
 }
 
-/** Opens for reading. Throws `invalid_model` when it cannot be. */
-export function openFile(path: string): { file: number; bytes: number } {
+/**
+ * Opens files and makes weights of them; when that fails, none of them stays open.
+ * Throws `invalid_model` for what cannot be opened or is no file.
+ */
+export function openedFiles<T>(paths: readonly string[], make: (files: readonly OpenedFile[]) => T): T {
+  const files: OpenedFile[] = [];
   try {
-    const file = openSync(path, 'r');
-    return { file, bytes: fstatSync(file).size };
-  } catch (cause) {
-    throw new FleetError('invalid_model', 'A file of the model could not be opened.', { cause });
+    for (const path of paths) files.push(openFile(path));
+    return make(files);
+  } catch (error) {
+    for (const { file } of files) closeSync(file);
+    throw error;
   }
+}
+
+export type OpenedFile = { file: number; bytes: number };
+
+function openFile(path: string): OpenedFile {
+  try {
+    // Looked at first: to open a pipe would wait for somebody to write to it.
+    const { size } = plainFile(path);
+    return { file: openSync(path, 'r'), bytes: size };
+  } catch (cause) {
+    throw new FleetError('invalid_model', 'A file of the model could not be opened. Pull it again.', { cause });
+  }
+}
+
+function plainFile(path: string): { size: number } {
+  const stats = statSync(path);
+  if (!stats.isFile()) throw new Error(`${path} is no plain file`);
+  return stats;
 }
 
 export function readExactly(file: number, into: Uint8Array, offset: number): void {
@@ -122,4 +151,20 @@ export function checkRange(name: string, offset: number, bytes: number, fileByte
     'invalid_model',
     `Tensor "${name}" lies past the end of its file (${fileBytes} bytes): the file is truncated. Pull it again.`,
   );
+}
+
+/**
+ * Throws `invalid_model` when tensors of one file share bytes: such a file shows one thing to who checks it and another to
+ * who reads it.
+ */
+export function assertApart(tensors: readonly Pick<TensorEntry, 'name' | 'offset' | 'bytes'>[]): void {
+  const inOrder = tensors.toSorted((a, b) => a.offset - b.offset);
+  inOrder.forEach((tensor, index) => {
+    const before = inOrder[index - 1];
+    if (!before || before.offset + before.bytes <= tensor.offset) return;
+    throw new FleetError(
+      'invalid_model',
+      `Tensors "${before.name}" and "${tensor.name}" overlap: the file is damaged.`,
+    );
+  });
 }

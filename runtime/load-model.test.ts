@@ -1,0 +1,222 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { systemClock } from '@qwenfleet/core/clock';
+import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import { silentLogger } from '@qwenfleet/core/log';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { nativeBytes } from './backend/ort/memory.ts';
+import { nativeObjects } from './backend/ort/session.ts';
+import { publishedCheckpoint, trainedOn, type Family } from './fixtures/checkpoint.ts';
+import { collect, rejection, requestOf } from './fixtures/generation.ts';
+import { chat, eventsOf } from './fixtures/served.ts';
+import { createApp } from './http/app.ts';
+import { loadServedModel, type LoadParts } from './load-model.ts';
+import type { LoadedModel } from './resident.ts';
+import { Service } from './service.ts';
+
+const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-load-'));
+const made: string[] = [cacheDir];
+afterAll(() => made.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+const open: LoadedModel[] = [];
+afterEach(async () => {
+  for (const { served } of open.splice(0)) await served.engine.release();
+  // Whatever happened, nothing may stay in native memory.
+  expect(nativeObjects()).toEqual({ sessions: 0, weights: 0, tensors: 0 });
+  expect(nativeBytes()).toBe(0);
+});
+
+function published(family: Family = 'qwen3'): string {
+  const folder = publishedCheckpoint(family);
+  made.push(path.dirname(folder));
+  return folder;
+}
+
+const configOf = (folder: string, changes: object = {}): RuntimeConfig =>
+  runtimeConfigSchema.parse({
+    servedName: 'tiny',
+    model: { uri: `file://${folder}` },
+    quantization: 'float32',
+    cacheDir,
+    engine: { slots: 4, contextLength: 128, threads: 1 },
+    ...changes,
+  });
+
+const partsOf = (changes: Partial<LoadParts> = {}): LoadParts => ({
+  source: { cacheDir, hub: { endpoint: 'http://127.0.0.1:9', token: undefined, cacheDir: path.join(cacheDir, 'hub') } },
+  clock: systemClock,
+  observer: {},
+  onProgress: () => undefined,
+  signal: new AbortController().signal,
+  ...changes,
+});
+
+async function load(folder: string, changes: object = {}, parts: Partial<LoadParts> = {}): Promise<LoadedModel> {
+  const config = configOf(folder, changes);
+  const loaded = await loadServedModel(config, config.model, partsOf(parts));
+  open.push(loaded);
+  return loaded;
+}
+const failure = (folder: string, changes: object = {}, parts: Partial<LoadParts> = {}): Promise<unknown> =>
+  rejection(load(folder, changes, parts));
+
+describe('a model’s journey', () => {
+  it('ends with one that answers, and says what it is', async () => {
+    const phases: string[] = [];
+    const folder = published();
+    const { served, identity, memoryBytes } = await load(folder, {}, { onProgress: (phase) => phases.push(phase) });
+    expect(identity).toMatchObject({
+      uri: `file://${folder}`,
+      family: 'qwen3',
+      task: 'generate',
+      quantization: 'float32',
+      shape: { layers: 2, hiddenSize: 64, heads: 4, vocabularySize: 384, contextLength: 128 },
+    });
+    expect(phases).toContain('loading the weights');
+    expect(memoryBytes).toBeGreaterThan(2 ** 20);
+    if (served.task !== 'generate') throw new Error('it generates');
+    expect(served.sampling).toEqual({ temperature: 0.6, topK: 20, topP: 0.95, minP: 0, repetitionPenalty: 1 });
+    expect(served.engine.stats()).toMatchObject({ slots: 4, contextLength: 128, completionTokensTotal: 0 });
+    expect(served.engine.stats().longestStepMs).toBeGreaterThan(0);
+    expect((await collect(served.engine, requestOf([1, 2, 3]))).tokens).toHaveLength(10);
+  });
+
+  it('ends with vectors for a model that makes them', async () => {
+    const folder = published('bert');
+    const { served, identity } = await load(folder, { quantization: 'int8' });
+    expect(identity).toMatchObject({ task: 'embed', family: 'bert', quantization: 'float32' });
+    if (served.task !== 'embed') throw new Error('it embeds');
+    const [vector] = await served.engine.encode({ inputs: [[5, 6]], signal: new AbortController().signal });
+    expect(vector).toHaveLength(64);
+  });
+
+  it('has no more context than the model was trained for', async () => {
+    const { identity } = await load(published(), { engine: { slots: 1, contextLength: 4_096, threads: 1 } });
+    expect(identity.shape.contextLength).toBe(256);
+  });
+
+  it('finds the graph of an earlier start, under whatever name the checkpoint lies', async () => {
+    const folder = published('llama');
+    await load(folder);
+    const graphs = readdirSync(path.join(cacheDir, 'graphs'));
+    await load(published('llama'));
+    expect(readdirSync(path.join(cacheDir, 'graphs'))).toEqual(graphs);
+  });
+});
+
+describe('a load that fails leaves nothing in memory', () => {
+  const broken = (name: string, change: (text: string) => string): string => {
+    const folder = published();
+    const file = path.join(folder, name);
+    writeFileSync(file, change(readFileSync(file, 'utf8')));
+    return folder;
+  };
+
+  const cut = (): string => {
+    const folder = published();
+    truncateSync(path.join(folder, 'model.safetensors'), 200_000);
+    return folder;
+  };
+  const withMoreTokens = (): string =>
+    broken('tokenizer.json', (text) => {
+      const json = JSON.parse(text) as { model: { vocab: Record<string, number> } };
+      for (let id = 260; id < 400; id += 1) json.model.vocab[`word${id}`] = id;
+      return JSON.stringify(json);
+    });
+
+  it.each<[string, () => string, string]>([
+    ['weights that are cut', cut, 'invalid_model'],
+    [
+      'a template that cannot be read',
+      () => broken('tokenizer_config.json', () => '{"chat_template": "{% if %}"}'),
+      'invalid_model',
+    ],
+    ['a tokenizer of another model', withMoreTokens, 'invalid_model'],
+    [
+      'a family that we do not know',
+      () => broken('config.json', (text) => text.replace('Qwen3ForCausalLM', 'MambaForCausalLM')),
+      'unsupported_model',
+    ],
+  ])('because of %s', async (_name, make, code) => {
+    expect(await failure(make())).toMatchObject({ code });
+  });
+
+  it('because nobody wants it any more, at any stage', async () => {
+    const folder = published();
+    for (const phase of ['building the graph', 'loading the weights']) {
+      const ending = new AbortController();
+      const fresh = mkdtempSync(path.join(tmpdir(), 'qwenfleet-load-'));
+      made.push(fresh);
+      const onProgress = (at: string): void => {
+        if (at === phase) ending.abort(new Error('the server is stopping'));
+      };
+      const outcome = await failure(folder, { cacheDir: fresh }, { onProgress, signal: ending.signal });
+      expect(outcome, phase).toMatchObject({ message: 'the server is stopping' });
+    }
+  });
+});
+
+describe('an exchange of real weights', () => {
+  it('under streams loses none, and frees the old model', async () => {
+    const folder = published();
+    const next = trainedOn(folder);
+    made.push(path.dirname(next));
+    const config = configOf(folder);
+    let last: LoadedModel | undefined;
+    const service = new Service({
+      config,
+      clock: systemClock,
+      rng: () => 0.5,
+      log: silentLogger,
+      freeMemory: () => 1e12,
+      load: async (model, parts) => (last = await loadServedModel(config, model, { ...partsOf(), ...parts })),
+    });
+    await service.start();
+    const one = { objects: nativeObjects(), bytes: nativeBytes() };
+    expect(one.objects).toMatchObject({ sessions: 1, weights: 1 });
+    const app = createApp(service);
+    const ask = async (index: number): Promise<string> => {
+      const body = chat({
+        messages: [{ role: 'user', content: `tale ${index}` }],
+        temperature: 0,
+        max_tokens: 60,
+        stream: true,
+      });
+      const response = await app.request('/v1/chat/completions', { method: 'POST', body: JSON.stringify(body) });
+      expect(response.status).toBe(200);
+      const events = (await eventsOf(response)) as { error?: object; choices?: { delta: { content?: string } }[] }[];
+      for (const event of events) expect(event.error).toBeUndefined();
+      return events.map(({ choices }) => choices?.[0]?.delta.content ?? '').join('');
+    };
+    const all = [0, 1, 2, 3, 4, 5, 6, 7];
+    const answersOf = (): Promise<string[]> => Promise.all(all.map(ask));
+    const before = await answersOf();
+    const uris = [next, folder, next].map((at) => `file://${at}`);
+    const seen = new Map(all.map((index) => [index, new Set<string>()]));
+    for (const [round, uri] of uris.entries()) {
+      let over = false;
+      const clients = all.map(async (index) => {
+        while (!over) seen.get(index)?.add(await ask(index));
+      });
+      service.update({ uri });
+      await expect.poll(() => service.report().generation, { timeout: 30_000 }).toBe(round + 2);
+      await expect.poll(() => service.status().retiring, { timeout: 30_000 }).toEqual([]);
+      over = true;
+      await Promise.all(clients);
+      expect(nativeObjects()).toMatchObject({ sessions: 1, weights: 1 });
+      expect(nativeBytes()).toBe(one.bytes);
+    }
+    const after = await answersOf();
+    expect(after).not.toEqual(before);
+    for (const [index, texts] of seen) for (const text of texts) expect([before[index], after[index]]).toContain(text);
+    // A load that fails changes nothing, in memory neither.
+    service.update({ uri: 'file:///no/such/model' });
+    await expect.poll(() => service.status().update?.state).toBe('failed');
+    expect(await answersOf()).toEqual(after);
+    expect(nativeObjects()).toMatchObject({ sessions: 1, weights: 1 });
+    expect(service.status().loaded).toMatchObject({ generation: 4, uri: `file://${next}` });
+    await service.finish();
+    await last?.served.engine.release();
+  });
+});
