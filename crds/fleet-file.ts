@@ -100,7 +100,8 @@ function sorted(parsed: readonly ParsedObject[]): FleetObjects {
   return objects;
 }
 
-function withBuiltins(written: readonly HardwareClass[]): HardwareClass[] {
+/** The classes that somebody wrote, and the built-in ones whose names they leave. */
+export function withBuiltins(written: readonly HardwareClass[]): HardwareClass[] {
   const names = new Set(written.map(({ metadata }) => metadata.name));
   const builtin = builtinClasses
     .filter(({ name }) => !names.has(name))

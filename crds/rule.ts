@@ -26,3 +26,6 @@ export const rule = <Self>(
   ...definition,
   holds: (self, before) => definition.holds(self as Self, before as Self),
 });
+
+/** Names of Services are narrower than those of other objects: no digit at their beginning, and no dots. */
+export const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;

@@ -1,7 +1,7 @@
 import { durationMs } from '@qwenfleet/core/duration';
 import { tierOf } from '@qwenfleet/core/fleet/tier';
 import type { z } from 'zod';
-import { rule, type Rule } from '../rule.ts';
+import { rule, serviceName, type Rule } from '../rule.ts';
 import { uriSchemes } from './model.ts';
 import type { specSchema } from './spec.ts';
 
@@ -21,6 +21,14 @@ const modelRules: Rule[] = [
     cel: 'self.metadata.name.size() <= 40',
     message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
     holds: (self) => self.metadata.name.length <= 40,
+  }),
+  rule<Whole>({
+    id: 'name-letter',
+    path: '',
+    cel: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    message:
+      'metadata.name must begin with a letter and have lower-case letters, digits and dashes only, because a Service gets the same name',
+    holds: (self) => serviceName.test(self.metadata.name),
   }),
   rule<string>({
     id: 'uri-scheme',
@@ -213,6 +221,14 @@ const rolloutRules: Rule[] = [
     cel: 'self.steps.map(step, step.weight).isSorted() && self.steps.all(step, self.steps.exists_one(other, other.weight == step.weight))',
     message: 'the weights of rollout.canary.steps must ascend, such as 5, 25, 50',
     holds: (self) => self.steps.every((step, at) => at === 0 || step.weight > (self.steps[at - 1]?.weight ?? 0)),
+  }),
+  rule<Spec['rollout']>({
+    id: 'ab-test-strategy',
+    path: 'spec.rollout',
+    fieldPath: '.abTest',
+    cel: "!has(self.abTest) || self.strategy != 'Canary'",
+    message: 'rollout.abTest and rollout.strategy: Canary exclude each other: one compares, the other replaces',
+    holds: (self) => self.abTest === undefined || self.strategy !== 'Canary',
   }),
   rule<Spec['drain']>({
     id: 'grace-period',

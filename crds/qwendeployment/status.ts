@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyObject, count, text } from '../field.ts';
+import { rolloutStatusSchema } from './rollout-status.ts';
 import { conditionList, notActedOnList } from '../status.ts';
 
 const replicas = (description: string): z.ZodOptional<z.ZodInt> => count(description, 0, 100_000).optional();
@@ -51,17 +52,7 @@ export const statusSchema = z
       })
       .describe('What the replicas have in memory.')
       .optional(),
-    rollout: z
-      .strictObject({
-        currentRevision: text('The revision that serves.', 64).optional(),
-        updateRevision: text('The revision that is being brought in.', 64).optional(),
-        step: count('Step of the canary, from 0.', 0, 10).optional(),
-        weight: count('Percent of the traffic at the new revision.', 0, 100).optional(),
-        startedAt: time('When the rollout began'),
-        reason: text('Why it stands where it stands.', 512).optional(),
-      })
-      .describe('Progress of the rollout.')
-      .optional(),
+    rollout: rolloutStatusSchema.optional(),
     scaling: z
       .strictObject({
         desired: replicas('Replicas wanted.'),

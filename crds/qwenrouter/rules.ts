@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { rule, type Rule } from '../rule.ts';
+import { rule, serviceName, type Rule } from '../rule.ts';
 import type { routerSpecSchema } from './spec.ts';
 
 type Spec = z.infer<typeof routerSpecSchema>;
@@ -13,6 +13,14 @@ export const routerRules: readonly Rule[] = [
     cel: 'self.metadata.name.size() <= 40',
     message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
     holds: (self) => self.metadata.name.length <= 40,
+  }),
+  rule<{ metadata: { name: string } }>({
+    id: 'router-name-letter',
+    path: '',
+    cel: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    message:
+      'metadata.name must begin with a letter and have lower-case letters, digits and dashes only, because a Service gets the same name',
+    holds: (self) => serviceName.test(self.metadata.name),
   }),
   rule<Spec['objective']>({
     id: 'one-objective',

@@ -73,7 +73,7 @@ export const routerSpecSchema = z
     objective: z
       .strictObject({
         costWeight: decimal(
-          'How much of p(correct) a whole cost unit must buy; 0.25 when left out. The largest pool costs one unit.',
+          'How much of p(correct) a whole cost unit must buy; 0.3 when left out. The largest pool costs one unit.',
         ).optional(),
         largeShare: ratio('Wanted share of traffic for the large pool, instead of costWeight.').optional(),
         waitWeight: decimal('How much of p(correct) is given up for a second less of waiting.').default('0.002'),
