@@ -129,7 +129,7 @@ describe('chat with a question', () => {
       finishReason: 'stop',
       promptTokens: 7,
       completionTokens: 3,
-      explanation: { words: 'a short factual question' },
+      explanation: { words: 'small: a short factual question' },
     });
     expect(err).toBe('');
   });

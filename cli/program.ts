@@ -54,6 +54,7 @@ function buildProgram(terminal: Terminal, done: (exit: Exit) => void): Command {
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, `${terminal.styleTalk('red', 'qwenfleet:')} `)),
     })
     .version(packageJson.version, '-V, --version', 'print the version')
     .showSuggestionAfterError()

@@ -8,6 +8,7 @@ export type ReplicaStatus = {
   url?: string | undefined;
   ageMs?: number | undefined;
   restarts?: number | undefined;
+  progress?: { phase: string; done: number; total: number } | undefined;
 };
 export type PoolStatus = {
   name: string;
@@ -21,11 +22,14 @@ export type PoolStatus = {
   /** Known of fleets on this machine only. */
   restarts?: number | undefined;
   lastDecision?: string | undefined;
+  conditions?: readonly { type: string; status: string; message: string }[] | undefined;
+  /** Of fleets elsewhere: why nothing of the pool answers. */
+  problem?: string | undefined;
   replicas: readonly ReplicaStatus[];
 };
 export type FleetStatus = { url: string; pools: readonly PoolStatus[] };
 
-/** Pools as a table of at most `width` columns, then what was decided last, then replicas when asked for. */
+/** Pools as a table of at most `width` columns, why some do not answer, what was decided last, and replicas if asked for. */
 export function renderStatus({ pools }: FleetStatus, { wide, width }: { wide: boolean; width: number }): string {
   const columns = [
     { title: 'POOL' },
@@ -47,8 +51,33 @@ export function renderStatus({ pools }: FleetStatus, { wide, width }: { wide: bo
     String(pool.held),
     pool.restarts === undefined ? '-' : String(pool.restarts),
   ]);
-  const sections = [renderTable(columns, rows, width), decisions(pools, width), wide ? replicas(pools, width) : ''];
+  const sections = [
+    renderTable(columns, rows, width),
+    troubles(pools),
+    decisions(pools, width),
+    wide ? replicas(pools, width) : '',
+  ];
   return sections.filter((section) => section !== '').join('\n\n');
+}
+
+/** Whole sentences, so not in a table that would cut them. */
+function troubles(pools: readonly PoolStatus[]): string {
+  return pools
+    .flatMap((pool) => {
+      const why = whyNot(pool);
+      return why === undefined ? [] : [`${pool.name}: ${why}`];
+    })
+    .join('\n');
+}
+
+/** How far a start is, or what is wrong; undefined for a pool that answers or rests. */
+function whyNot({ conditions = [], problem, replicas: all }: PoolStatus): string | undefined {
+  const progress = all.find((replica) => replica.progress)?.progress;
+  if (progress) {
+    const share = progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';
+    return `${progress.phase}${share}`;
+  }
+  return conditions.find(({ type, status }) => type === 'Ready' && status === 'False')?.message ?? problem;
 }
 
 function decisions(pools: readonly PoolStatus[], width: number): string {

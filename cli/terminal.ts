@@ -27,7 +27,9 @@ export class Terminal {
   }
 
   get width(): number {
-    return Math.min(widthMax, this.stdout.columns ?? widthMax);
+    const { columns } = this.stdout;
+    // A terminal that does not know its size says that it has none.
+    return columns === undefined || columns <= 0 ? widthMax : Math.min(widthMax, columns);
   }
 
   /** A line of data. */

@@ -12,6 +12,7 @@ export const poolSchema = z.looseObject({
   held: z.number(),
   description: z.string().default(''),
   costPerToken: z.number().optional(),
+  problem: z.string().optional(),
 });
 export type Pool = z.infer<typeof poolSchema>;
 export const poolsSchema = z.looseObject({ pools: z.array(poolSchema) });

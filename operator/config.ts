@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { parseConfig } from '@qwenfleet/core/config';
 import { z } from 'zod';
+import { thirdPartyImages, type Images } from './specs/images.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const count = (name: string) =>
@@ -11,8 +12,8 @@ const environmentSchema = z.object({
   QWENFLEET_NAMESPACES: z.string().default(''),
   QWENFLEET_RUNTIME_IMAGE: z.string().min(1).default('qwenfleet/runtime:0.1.0'),
   QWENFLEET_ROUTER_IMAGE: z.string().min(1).default('qwenfleet/router:0.1.0'),
-  QWENFLEET_VLLM_IMAGE: z.string().min(1).default('vllm/vllm-openai:v0.18.0'),
-  QWENFLEET_TRITON_IMAGE: z.string().min(1).default('nvcr.io/nvidia/tritonserver:26.09-py3'),
+  QWENFLEET_VLLM_IMAGE: z.string().min(1).default(thirdPartyImages.vllm),
+  QWENFLEET_TRITON_IMAGE: z.string().min(1).default(thirdPartyImages.triton),
   QWENFLEET_LEADER_ELECTION: flag.default(true),
   QWENFLEET_LEASE_NAMESPACE: z.string().optional(),
   QWENFLEET_IDENTITY: z.string().min(1).default(hostname()),
@@ -27,7 +28,7 @@ export type OperatorConfig = {
   /** Undefined stands for all of them. */
   namespaces: readonly (string | undefined)[];
   /** Images where nobody names one, by engine, and the router's. */
-  images: Readonly<Record<string, string>>;
+  images: Images & { router: string };
   leaderElection: boolean;
   leaseNamespace: string | undefined;
   identity: string;

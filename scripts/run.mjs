@@ -3,6 +3,7 @@
 //   node scripts/run.mjs vitest run
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { install } from './install.mjs';
@@ -27,7 +28,8 @@ const child = spawn(command, args, { stdio: 'inherit', env: environment });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
 }
-child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
+// As a shell has it: 130 for a command that Ctrl-C ended.
+child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 
 /** The Node that the lockfile pins for this platform, or this one when it is new enough. */
 function pinnedNode() {

@@ -43,7 +43,9 @@ export function renderExplanation(explanation: Explanation, terminal: Pick<Termi
     pool.eligible ? 'yes' : 'no',
     pool.why ?? '',
   ]);
-  const sentence = explanation.words === '' ? explanation.reason : explanation.words;
+  // The router's sentence begins with the pool.
+  const words = explanation.words === '' ? explanation.reason : explanation.words;
+  const sentence = words.startsWith(`${explanation.pool}: `) ? words.slice(explanation.pool.length + 2) : words;
   const sections = [
     `${terminal.style('bold', explanation.pool)}: ${sentence}`,
     renderTable(columns, rows, terminal.width),

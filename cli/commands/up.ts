@@ -102,9 +102,14 @@ async function untilSettled(local: LocalFleet, terminal: Terminal, asked: AbortS
   }
 }
 
-/** One line for each phase of a pool's start. */
-function sayPhase({ name, status, replicas }: PoolStatus, said: Map<string, string>, terminal: Terminal): void {
-  const phase = status === 'ready' ? 'ready' : replicas.find(({ progress }) => progress)?.progress?.phase;
+/** One line for each phase of a pool's start; the whole reason when it does not. */
+function sayPhase(pool: PoolStatus, said: Map<string, string>, terminal: Terminal): void {
+  const { name, status, replicas } = pool;
+  const phases = { ready: 'ready', unavailable: `unavailable: ${problemOf(pool)}` };
+  const phase =
+    status === 'ready' || status === 'unavailable'
+      ? phases[status]
+      : replicas.find(({ progress }) => progress)?.progress?.phase;
   if (phase === undefined || said.get(name) === phase) return;
   said.set(name, phase);
   if (!terminal.json) terminal.talk(`  ${name}: ${phase}`);
@@ -112,10 +117,13 @@ function sayPhase({ name, status, replicas }: PoolStatus, said: Map<string, stri
 
 const jobs = { small: 'easy prompts', medium: 'prompts in between', large: 'hard prompts' } as const;
 
+const problemOf = ({ conditions }: PoolStatus): string =>
+  conditions.find(({ type, status }) => type === 'Ready' && status === 'False')?.message ?? 'no replica answers';
+
 /** Why the pool has this model, or what is wrong with it. */
-function whyOf({ tier, replicas, status, model }: PoolStatus): string {
-  const failure = replicas.find((replica) => replica.failure)?.failure;
-  if (status === 'unavailable' && failure) return failure.message;
+function whyOf(pool: PoolStatus): string {
+  const { tier, status, model } = pool;
+  if (status === 'unavailable') return problemOf(pool);
   return model.endsWith('float32') && tier === 'small' ? '' : `for ${jobs[tier]}`;
 }
 

@@ -38,7 +38,7 @@ export const pools = [pool('small', 'small', 'ready', 1), pool('large', 'large',
 export const explanation = {
   pool: 'small',
   reason: 'best-value',
-  words: 'a short factual question',
+  words: 'small: a short factual question',
   pools: [
     { name: 'small', p: 0.914, cost: 0.25, waitMs: 0, eligible: true, why: 'best value' },
     { name: 'large', p: 0.96, cost: 1, waitMs: 4200, eligible: true },

@@ -1,4 +1,4 @@
-import type { Terminal } from '../terminal.ts';
+import { widthMax, type Terminal } from '../terminal.ts';
 
 export type GreetedPool = { name: string; state: string; serves: string; why: string };
 
@@ -21,11 +21,12 @@ export function renderGreeting({ url, profile, guarded, pools }: Greeting, termi
   const stateWidth = Math.max(...shown.map((pool) => pool.state.length));
   const poolLines = shown.map((pool) => {
     const why = pool.why === '' ? '' : ` (${pool.why})`;
-    return `  ${pool.name.padEnd(nameWidth)}  ${pool.state.padEnd(stateWidth)}  ${pool.serves}${why}`;
+    return oneLine(`  ${pool.name.padEnd(nameWidth)}  ${pool.state.padEnd(stateWidth)}  ${pool.serves}${why}`);
   });
+  const state = pools.every((pool) => pool.state === 'unavailable') ? ', and no pool answers' : '';
   const more = pools.length > shown.length ? [`  and ${pools.length - shown.length} more: see status`] : [];
   return [
-    terminal.style('bold', `qwenfleet is up${profile === undefined ? '' : `, profile ${profile}`}.`),
+    terminal.style('bold', `qwenfleet is up${profile === undefined ? '' : `, profile ${profile}`}${state}.`),
     '',
     `  Endpoint    ${terminal.style('cyan', `${url}/v1`)}`,
     `  Playground  ${terminal.style('cyan', `${url}/`)}`,
@@ -40,6 +41,12 @@ export function renderGreeting({ url, profile, guarded, pools }: Greeting, termi
     '',
     'Ctrl-C stops every process.',
   ].join('\n');
+}
+
+/** A reason may be long and of several lines; `status` has the whole of it. */
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s*\n\s*/g, ' ');
+  return line.length <= widthMax ? line : `${line.slice(0, widthMax - 1)}…`;
 }
 
 /** One line that a shell takes as it is. */

@@ -6,7 +6,7 @@ import { Progress } from '../progress.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** The schemes that this machine can pull by itself; pools of others say so in their status. */
-const pullable = /^(hf|wheel|file|https):\/\//;
+const pullable = /^(hf|s3|wheel|file|https):\/\//;
 
 export type PullOptions = { config: CliConfig; terminal: Terminal; signal: AbortSignal };
 

@@ -6,7 +6,7 @@ import { byLabel, byOwnerUid } from '@qwenfleet/kube/reflector/indexers';
 import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import type { Resource } from '@qwenfleet/kube/resource';
-import { managedLabels, poolLabel, routerLabel, selectorText } from '../specs/labels.ts';
+import { managedLabels, deploymentLabel, routerLabel, selectorText } from '../specs/labels.ts';
 import { hardwareKind, partKinds, poolKind, routerKind, workloadKind, type CustomObject } from './kinds.ts';
 
 const managed = selectorText(managedLabels);
@@ -26,7 +26,7 @@ export class Caches {
         {
           name: kind.plural,
           source: listWatch(client, kind, { namespace: kind.namespaced ? namespace : undefined, labelSelector }),
-          indexers: { owner: byOwnerUid, pool: byLabel(poolLabel), router: byLabel(routerLabel) },
+          indexers: { owner: byOwnerUid, pool: byLabel(deploymentLabel), router: byLabel(routerLabel) },
         },
         environment,
       );

@@ -11,7 +11,8 @@ import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { Agent } from 'undici';
 import type { OperatorConfig } from '../config.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
-import { poolLabel, routerLabel } from '../specs/labels.ts';
+import { deploymentLabel, routerLabel } from '../specs/labels.ts';
+import { listenPort } from '../specs/router/router.ts';
 import { Applier } from './applier.ts';
 import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
@@ -20,7 +21,6 @@ import { mergedLoad, type MergedLoad } from './load/merge.ts';
 import { LoadPoller, type RouterAddress } from './load/poller.ts';
 import { PoolController } from './pool/controller.ts';
 import { RouterController, takes } from './router/controller.ts';
-import { routerOf } from './parse.ts';
 
 const fieldManager = 'qwen-operator';
 const routerConnectMs = 1_000;
@@ -138,7 +138,7 @@ export class ClusterOperator {
     return [
       changesOf(pools),
       changesOf(workloads, owned),
-      changesOf(pods, labelKeys(poolLabel)),
+      changesOf(pods, labelKeys(deploymentLabel)),
       changesOf(classes, ({ object }) => this.#poolsOnClass(object.metadata.name)),
       changesOf(routers, ({ object }) => this.#poolKeysIn(object.metadata.namespace)),
       ...parts.map((reflector) => changesOf(reflector, owned)),
@@ -201,11 +201,10 @@ export class ClusterOperator {
     return new Map(
       this.#caches.routers.cache.list().map((router) => {
         const { namespace, name } = router.metadata;
-        const { port } = routerOf(router).spec.listen;
         const addresses = this.#caches.routerPodsOf(namespace, name).flatMap(({ metadata, status }) => {
           const answers = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
           if (!answers || status?.podIP === undefined || metadata.deletionTimestamp !== undefined) return [];
-          return [{ id: metadata.uid ?? metadata.name, url: `http://${status.podIP}:${port}` }];
+          return [{ id: metadata.uid ?? metadata.name, url: `http://${status.podIP}:${listenPort}` }];
         });
         return [keyOf(router), addresses];
       }),

@@ -1,24 +1,46 @@
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { Gap, Substrate } from '../reconcile/substrate.ts';
+import type { Capabilities } from '../specs/capabilities.ts';
+import { engineTypes } from '../specs/engine/registry.ts';
+import { poolRefusal } from '../specs/pool/refusal.ts';
+import { cacheGaps } from '../specs/weights/cache.ts';
+import { podSchemes } from '../specs/weights/registry.ts';
 
-/** Fields that nothing in a cluster follows from yet. */
-const gaps: readonly Gap<QwenDeployment['spec']>[] = [
+type Spec = QwenDeployment['spec'];
+
+/** Threads of a replica whose hardware class reserves no CPU. */
+const threadsDefault = 2;
+
+const schemeOf = ({ model }: Spec): string | undefined => model.uri?.split('://')[0];
+/** Sources that ask for no secret; a Secret beside one of these is a misunderstanding. */
+const openSchemes: readonly (string | undefined)[] = ['pvc', 'https', 'wheel', 'file'];
+
+/** Fields that nothing in a cluster acts on yet. */
+const gaps: readonly Gap<Spec>[] = [
+  ...cacheGaps,
   {
     path: 'spec.adapters',
-    reason: 'the qwen engine does not load adapters yet',
-    applies: ({ adapters, engine, hardware }) =>
-      (adapters?.length ?? 0) > 0 && engine.type !== 'vllm' && (hardware?.count ?? 1) === 1,
-  },
-  { path: 'spec.slo', reason: 'objectives are not measured yet', applies: ({ slo }) => slo !== undefined },
-  {
-    path: 'spec.rollout.strategy',
-    reason: 'a new revision replaces the old one as soon as it is ready; canaries and blue/green come later',
-    applies: ({ rollout }) => rollout.strategy === 'Canary' || rollout.strategy === 'BlueGreen',
+    reason: 'adapters are not loaded yet',
+    applies: ({ adapters }) => (adapters?.length ?? 0) > 0,
   },
   {
-    path: 'spec.cache.mode',
-    reason: 'weights are not kept on nodes yet: each pod pulls its own',
-    applies: ({ cache }) => cache.mode === 'Node' || (cache.mode === 'Shared' && cache.pvcRef === undefined),
+    path: 'spec.model.secretRef',
+    reason: 'this kind of address asks for no secret; hf://, s3:// and oci:// do',
+    applies: (spec) => spec.model.secretRef !== undefined && openSchemes.includes(schemeOf(spec)),
+  },
+  {
+    path: 'spec.model.verify.sha256',
+    reason: 'weights on a volume are not checked by engines other than qwen',
+    applies: (spec) =>
+      spec.model.verify?.sha256 !== undefined &&
+      ['pvc', 'oci', 'file'].includes(schemeOf(spec) ?? '') &&
+      spec.engine.type !== undefined &&
+      spec.engine.type !== 'qwen',
+  },
+  {
+    path: 'spec.model.verify.sha256Manifest',
+    reason: 'lists of digests are not read yet; verify.sha256 is checked',
+    applies: ({ model }) => model.verify?.sha256Manifest !== undefined,
   },
   {
     path: 'spec.routing.strategy',
@@ -26,22 +48,32 @@ const gaps: readonly Gap<QwenDeployment['spec']>[] = [
     applies: ({ routing, replicas, scaling }) =>
       routing.strategy === 'PrefixHash' && (replicas ?? scaling?.maxReplicas ?? 1) > 1,
   },
-  {
-    path: 'spec.coldStart.keepAlive',
-    reason: 'held streams get no comments yet',
-    applies: ({ coldStart }) => coldStart.keepAlive !== '15s',
-  },
 ];
 
-/** Threads of a replica where neither the pool nor its hardware class says. */
-const threads = 2;
+/** What a cluster with these neighbours can do. */
+export function clusterSubstrate(capabilities: Capabilities): Substrate {
+  return {
+    name: 'this cluster',
+    engines: engineTypes,
+    schemes: podSchemes,
+    threads: threadsDefault,
+    reservesCpu: true,
+    accelerators: true,
+    deploymentGaps: [...gaps, ...absenceGaps(capabilities)],
+    refusal: (candidate) => poolRefusal(candidate, capabilities),
+  };
+}
 
-/** What pods of a cluster can do. */
-export const clusterSubstrate: Substrate = {
-  name: 'this cluster',
-  engines: ['qwen', 'vllm', 'triton', 'external'],
-  schemes: ['hf', 'https', 'wheel', 'pvc', 'oci'],
-  threads,
-  accelerators: true,
-  deploymentGaps: gaps,
-};
+/** Fields that only a neighbour acts on, which is not here. */
+const absenceGaps = ({ kueue, prometheusOperator }: Capabilities): Gap<Spec>[] => [
+  {
+    path: 'spec.scheduling.queueName',
+    reason: 'Kueue is not in this cluster: pods start without waiting for a queue',
+    applies: ({ scheduling }) => scheduling?.queueName !== undefined && !kueue,
+  },
+  {
+    path: 'spec.slo',
+    reason: 'the Prometheus operator is not in this cluster: there are no alerts',
+    applies: ({ slo }) => slo !== undefined && !prometheusOperator,
+  },
+];

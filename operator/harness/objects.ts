@@ -1,3 +1,4 @@
+import { builtinClasses } from '@qwenfleet/crds/hardwareclass/builtin';
 import {
   apiVersion,
   deploymentSchema,
@@ -26,6 +27,9 @@ export const routerOf = (spec: Fields = {}): QwenRouter =>
 
 export const hardwareOf = (name: string, spec: Fields = {}): HardwareClass =>
   hardwareSchema.parse({ apiVersion, kind: 'HardwareClass', metadata: { name }, spec });
+
+/** The class that exists without anybody writing it. */
+export const cpuClass: HardwareClass = hardwareOf('cpu', builtinClasses.find(({ name }) => name === 'cpu')?.spec);
 
 export const secretOf = (name: string, stringData: Record<string, string>): Secret =>
   secretSchema.parse({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData });

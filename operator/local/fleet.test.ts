@@ -6,7 +6,7 @@ import { emptyHistogram } from '@qwenfleet/core/load/histogram';
 import { silentLogger } from '@qwenfleet/core/log';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { deploymentOf, routerOf } from '../harness/objects.ts';
+import { cpuClass, deploymentOf, routerOf } from '../harness/objects.ts';
 import { fixture, isAlive, scratchFolder, until } from '../harness/processes.ts';
 import { controlFileOf } from './control-server.ts';
 import { LocalFleet } from './fleet.ts';
@@ -39,7 +39,7 @@ class Scene {
       fleet: {
         router: { ...base, metadata: { ...base.metadata, name } },
         deployments,
-        hardwareClasses: [],
+        hardwareClasses: [cpuClass],
         secrets: [],
       },
       entries: { router: fixture('router'), runtime: fixture(runtime) },
@@ -147,6 +147,16 @@ describe('a fleet that starts', () => {
     expect(scene.reason('RouterProgrammed', 'small')).toBe('Programmed');
     expect(scene.reason('RouterProgrammed', 'large')).toBe('NotSelected');
     expect(Object.keys((await scene.lastSnapshot())?.pools ?? {})).toEqual(['small']);
+  });
+
+  it('says which fields of the endpoint nothing follows from here', () => {
+    const { fleet } = new Scene({ router: { replicas: 3, paused: true, objective: { largeShare: '0.2' } } });
+    expect(fleet.routerNotActedOn.map(({ path }) => path)).toEqual([
+      'spec.objective.largeShare',
+      'spec.replicas',
+      'spec.paused',
+    ]);
+    expect(new Scene().fleet.routerNotActedOn).toEqual([]);
   });
 
   it('fails with what the router says when it cannot listen, and leaves nothing behind', async () => {

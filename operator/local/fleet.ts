@@ -12,11 +12,12 @@ import { withTransitions } from '../reconcile/conditions.ts';
 import { planDeployment } from '../reconcile/qwendeployment/plan.ts';
 import { deploymentStatus } from '../reconcile/qwendeployment/plan/status.ts';
 import { planRouter, type RouterPlan } from '../reconcile/qwenrouter/plan.ts';
+import { gapsOf } from '../reconcile/substrate.ts';
 import { ControlServer } from './control-server.ts';
 import { Pool } from './pool.ts';
 import { RouterProcess } from './router-process.ts';
 import type { LocalStatus, PoolStatus } from './status.ts';
-import { localSubstrate } from './substrate.ts';
+import { localRouterGaps, localSubstrate } from './substrate.ts';
 
 /** How often the scaler looks; a request for a pool at zero does not wait for it. */
 const tickMs = 250;
@@ -90,7 +91,7 @@ export class LocalFleet {
 
   /** Fields of the router's spec that nothing follows from. */
   get routerNotActedOn(): RouterPlan['notActedOn'] {
-    return this.#routerPlan.notActedOn;
+    return [...this.#routerPlan.notActedOn, ...gapsOf(localRouterGaps, this.#options.fleet.router.spec)];
   }
 
   /** Starts every process and resolves with the endpoint's address as soon as it listens; pools come up meanwhile. */
@@ -217,7 +218,7 @@ export class LocalFleet {
 
   #replicaStatus(replica: Pool['replicas'][number]): PoolStatus['replicas'][number] {
     const { id, pid, view, endpoint, startedMs, restarts } = replica;
-    const ageMs = this.#options.clock.nowMs() - startedMs;
+    const ageMs = Math.round(this.#options.clock.nowMs() - startedMs);
     return {
       id,
       pid,

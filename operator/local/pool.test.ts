@@ -3,7 +3,7 @@ import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
 import { silentLogger } from '@qwenfleet/core/log';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import { deploymentOf } from '../harness/objects.ts';
+import { cpuClass, deploymentOf } from '../harness/objects.ts';
 import { fixture, isAlive, scratchFolder, until } from '../harness/processes.ts';
 import { planDeployment } from '../reconcile/qwendeployment/plan.ts';
 import { Pool } from './pool.ts';
@@ -39,7 +39,7 @@ class Scene {
     const deployment = deploymentOf(spec);
     const plan = planDeployment({
       deployment,
-      hardwareClass: undefined,
+      hardwareClass: cpuClass,
       substrate: localSubstrate,
       cacheDir: '/cache',
     });

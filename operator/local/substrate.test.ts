@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { deploymentOf, hardwareOf } from '../harness/objects.ts';
+import { cpuClass, deploymentOf, hardwareOf } from '../harness/objects.ts';
 import { resolveDeployment } from '../reconcile/qwendeployment/plan/resolve.ts';
 import { localSubstrate } from './substrate.ts';
 
 const gapsOf = (spec: Record<string, unknown>): string[] =>
-  resolveDeployment(deploymentOf(spec), undefined, localSubstrate).notActedOn.map(({ path }) => path);
+  resolveDeployment(deploymentOf(spec), cpuClass, localSubstrate).notActedOn.map(({ path }) => path);
 
 describe('processes of this machine', () => {
   it('honour a plain pool in full', () => {

@@ -1,6 +1,11 @@
 import { availableParallelism } from 'node:os';
-import type { QwenDeployment } from '@qwenfleet/crds/kinds';
+import { isDeepStrictEqual } from 'node:util';
+import type { QwenDeployment, QwenRouter } from '@qwenfleet/crds/kinds';
+import { specSchema } from '@qwenfleet/crds/qwendeployment/spec';
 import type { Gap, Substrate } from '../reconcile/substrate.ts';
+
+/** What a pool asks for that asks for nothing. */
+const plain = specSchema.parse({ tier: 'small' });
 
 /** Fields that mean something to a cluster, or to later work, and nothing to processes of one machine. */
 const gaps: readonly Gap<QwenDeployment['spec']>[] = [
@@ -39,7 +44,71 @@ const gaps: readonly Gap<QwenDeployment['spec']>[] = [
   {
     path: 'spec.coldStart.keepAlive',
     reason: 'held streams get no comments yet',
-    applies: ({ coldStart }) => coldStart.keepAlive !== '15s',
+    applies: ({ coldStart }) => coldStart.keepAlive !== plain.coldStart.keepAlive,
+  },
+  {
+    path: 'spec.routing.loadFactor',
+    reason: 'the replica with the least load is chosen; prefixes are not looked at yet',
+    applies: ({ routing }) => routing.loadFactor !== plain.routing.loadFactor,
+  },
+  {
+    path: 'spec.model.secretRef',
+    reason: 'sources take their tokens from the environment here, such as HF_TOKEN',
+    applies: ({ model }) => model.secretRef !== undefined,
+  },
+  {
+    path: 'spec.model.verify.sha256Manifest',
+    reason: 'manifests are not read yet; verify.sha256 is checked',
+    applies: ({ model }) => model.verify?.sha256Manifest !== undefined,
+  },
+  {
+    path: 'spec.engine.args',
+    reason: 'the runtime here takes no arguments',
+    applies: ({ engine }) => engine.args !== undefined,
+  },
+  {
+    path: 'spec.engine.env',
+    reason: 'the runtime here has the environment of the command that started the fleet',
+    applies: ({ engine }) => engine.env !== undefined,
+  },
+  {
+    path: 'spec.scaling.schedules',
+    reason: 'hours are not looked at yet; minReplicas and maxReplicas hold all day',
+    applies: ({ scaling }) => (scaling?.schedules ?? []).length > 0,
+  },
+  {
+    path: 'spec.cache',
+    reason: 'weights are in the cache of this machine, see QWENFLEET_CACHE',
+    applies: ({ cache }) => !isDeepStrictEqual(cache, plain.cache),
+  },
+  {
+    path: 'spec.rollout',
+    reason: 'nothing is rolled here: a change takes effect at the next start',
+    applies: ({ rollout }) => !isDeepStrictEqual(rollout, plain.rollout),
+  },
+  {
+    path: 'spec.update',
+    reason: 'nothing is swapped here: a change takes effect at the next start',
+    applies: ({ update }) => update?.hot !== undefined,
+  },
+  {
+    path: 'spec.drain.preStop',
+    reason: 'the router of this machine is told at once, so nobody needs time to notice',
+    applies: ({ drain }) => drain.preStop !== plain.drain.preStop,
+  },
+];
+
+/** The same for the endpoint. */
+export const localRouterGaps: readonly Gap<QwenRouter['spec']>[] = [
+  {
+    path: 'spec.replicas',
+    reason: 'one router runs on this machine; it is started again when it ends',
+    applies: ({ replicas }) => replicas > 1,
+  },
+  {
+    path: 'spec.paused',
+    reason: 'the command that was typed starts the router',
+    applies: ({ paused }) => paused,
   },
 ];
 
@@ -50,8 +119,9 @@ const threadsMax = 2;
 export const localSubstrate: Substrate = {
   name: 'this machine',
   engines: ['qwen', 'external'],
-  schemes: ['hf', 'wheel', 'file', 'https'],
+  schemes: ['hf', 's3', 'wheel', 'file', 'https'],
   threads: Math.min(threadsMax, availableParallelism()),
+  reservesCpu: false,
   accelerators: false,
   deploymentGaps: gaps,
 };

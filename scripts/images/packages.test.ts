@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packagesOf, type Lockfile } from './packages.ts';
+import { contentsOf, type Lockfile } from './packages.ts';
 
 const platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 const lockfile: Lockfile = {
@@ -17,13 +17,16 @@ const lockfile: Lockfile = {
   },
 };
 
-describe('the packages of an image', () => {
-  it('are those that its rooms need, each in the version that Node would find', () => {
-    expect(packagesOf(lockfile, ['room'], platform)).toEqual(['node_modules/web', 'node_modules/web/node_modules/log']);
+describe('what an image holds', () => {
+  const { rooms, packages } = contentsOf(lockfile, 'room', platform);
+
+  it('are the rooms that its room needs', () => {
+    expect(rooms).toEqual(['room', 'shared']);
+    expect(contentsOf(lockfile, 'shared', platform).rooms).toEqual(['shared']);
   });
 
-  it('hold native parts for its own platform only', () => {
-    expect(packagesOf(lockfile, ['room', 'shared'], platform)).toEqual([
+  it('are packages in the version that Node would find, with native parts for its own platform only', () => {
+    expect(packages).toEqual([
       'node_modules/log',
       'node_modules/native-linux',
       'node_modules/web',
@@ -31,9 +34,9 @@ describe('the packages of an image', () => {
     ]);
   });
 
-  it('cannot be known from a lockfile that lacks one', () => {
+  it('cannot be known from a lockfile that lacks some of it', () => {
     const broken = { packages: { room: { dependencies: { gone: '1' } } } };
-    expect(() => packagesOf(broken, ['room'], platform)).toThrow('lacks gone');
-    expect(() => packagesOf(broken, ['nowhere'], platform)).toThrow('no nowhere');
+    expect(() => contentsOf(broken, 'room', platform)).toThrow('lacks gone');
+    expect(() => contentsOf(broken, 'nowhere', platform)).toThrow('no nowhere');
   });
 });

@@ -14,12 +14,13 @@ type Locked = {
 
 export type Platform = { os: string; cpu: string; libc: string };
 
-/**
- * Paths of all packages that some rooms need at run time on a platform, such as `node_modules/zod`; rooms are left out.
- * Throws when the lockfile lacks one.
- */
-export function packagesOf(lockfile: Lockfile, rooms: readonly string[], platform: Platform): string[] {
-  const found = new Set<string>();
+/** What runs in one image: folders of the house, and paths of packages such as `node_modules/zod`. */
+export type Contents = { rooms: string[]; packages: string[] };
+
+/** Everything that a room needs at run time on a platform, itself included. Throws when the lockfile lacks some of it. */
+export function contentsOf(lockfile: Lockfile, room: string, platform: Platform): Contents {
+  const packages = new Set<string>();
+  const rooms = new Set<string>([room]);
   const visit = (from: string): void => {
     const { dependencies = {}, peerDependencies = {}, optionalDependencies = {} } = entry(lockfile, from);
     for (const name of Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies })) {
@@ -28,14 +29,16 @@ export function packagesOf(lockfile: Lockfile, rooms: readonly string[], platfor
         if (name in dependencies && !(name in optionalDependencies)) throw new Error(`the lockfile lacks ${name}`);
         continue;
       }
-      const { link, ...locked } = entry(lockfile, at);
-      if (link || found.has(at) || !runsOn(locked, platform)) continue;
-      found.add(at);
-      visit(at);
+      const { link, resolved, ...locked } = entry(lockfile, at);
+      const target = link ? (resolved ?? at) : at;
+      const seen = link ? rooms : packages;
+      if (seen.has(target) || !runsOn(locked, platform)) continue;
+      seen.add(target);
+      visit(target);
     }
   };
-  for (const room of rooms) visit(room);
-  return [...found].toSorted();
+  visit(room);
+  return { rooms: [...rooms].toSorted(), packages: [...packages].toSorted() };
 }
 
 function entry(lockfile: Lockfile, at: string): Locked {

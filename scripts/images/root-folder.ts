@@ -12,9 +12,16 @@ import {
 import path from 'node:path';
 import { isLeftOut, user, workingDirectory, type Image } from './images.ts';
 import { librariesOf } from './libraries.ts';
-import { packagesOf, type Lockfile, type Platform } from './packages.ts';
+import { contentsOf, type Contents, type Lockfile, type Platform } from './packages.ts';
 
 const platform: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
+
+/** What an image holds, by the lockfile of the house. */
+function contentsIn(house: string, image: Image): Contents {
+  // npm writes this file; its shape is npm's.
+  const lockfile = JSON.parse(readFileSync(path.join(house, 'package-lock.json'), 'utf8')) as Lockfile;
+  return contentsOf(lockfile, image.room, platform);
+}
 
 /** Lays down what every image has: Node, the C library of this machine, a user without rights, /tmp. */
 export function layBase(house: string, root: string): void {
@@ -30,10 +37,8 @@ export function layBase(house: string, root: string): void {
 
 /** Lays down the packages that an image needs at run time, and the libraries that these load. */
 export function layPackages(house: string, image: Image, root: string): void {
-  // npm writes this file; its shape is npm's.
-  const lockfile = JSON.parse(readFileSync(path.join(house, 'package-lock.json'), 'utf8')) as Lockfile;
   const app = path.join(root, workingDirectory);
-  for (const name of packagesOf(lockfile, image.rooms, platform)) {
+  for (const name of contentsIn(house, image).packages) {
     const nested = (from: string): boolean => from.includes('/node_modules/', house.length + name.length);
     copy(path.join(house, name), path.join(app, name), (from) => !nested(from) && !/\.(d\.[cm]?ts|map|md)$/.test(from));
   }
@@ -51,7 +56,7 @@ export function layRooms(house: string, image: Image, root: string): void {
   const app = path.join(root, workingDirectory);
   mkdirSync(path.join(app, 'node_modules/@qwenfleet'), { recursive: true });
   copy(path.join(house, 'package.json'), path.join(app, 'package.json'));
-  for (const room of image.rooms) {
+  for (const room of contentsIn(house, image).rooms) {
     const from = path.join(house, room);
     copy(from, path.join(app, room), (file) => !isLeftOut(path.relative(house, file)));
     symlinkSync(`../../${room}`, path.join(app, 'node_modules/@qwenfleet', room));

@@ -128,7 +128,8 @@ describe.skipIf((await nodeMissing()) ?? (await helmMissing))('kubectl apply on 
     if (code !== 0) throw new Error(`${stderr}\n${await whatHappened()}`);
     return stdout;
   };
-  const pods = async (): Promise<number> => (await list(cluster, 'pods', '-l', 'qwenfleet.io/pool=qwen-7b')).length;
+  const pods = async (): Promise<number> =>
+    (await list(cluster, 'pods', '-l', 'qwenfleet.io/deployment=qwen-7b')).length;
 
   it('makes a pool Ready in a real pod of the real runtime, from ten lines', async () => {
     await kubectl(cluster, ['apply', '-f', '-'], tenLines);

@@ -70,13 +70,13 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
       200,
     );
   const workloads = (name: string): Promise<Workload[]> =>
-    list<Workload>(cluster, 'deployments', '-l', `qwenfleet.io/pool=${name}`);
+    list<Workload>(cluster, 'deployments', '-l', `qwenfleet.io/deployment=${name}`);
 
   it('turns ten lines into a pool that is ready, and everything that belongs to it', async () => {
     await kubectl(cluster, ['apply', '-f', '-'], pool('first', 'hardware: {class: l4, count: 1}'));
     await untilReady('first');
     const kinds = 'deployment,service,configmap,poddisruptionbudget,networkpolicy,serviceaccount';
-    const found = await kubectl(cluster, ['get', kinds, '-l', 'qwenfleet.io/pool=first', '-o', 'name']);
+    const found = await kubectl(cluster, ['get', kinds, '-l', 'qwenfleet.io/deployment=first', '-o', 'name']);
     const made = found
       .trim()
       .split('\n')
@@ -127,7 +127,7 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
       60_000,
       200,
     );
-    expect(condition?.message).toMatch(/short of nvidia\.com\/gpu for hardware class l4 since \d{4}-/);
+    expect(condition?.message).toMatch(/no node has 1 free nvidia\.com\/gpu of class l4 since \d{4}-/);
     await kubectl(cluster, ['delete', 'qd', 'many', '--wait=true']);
   });
 

@@ -98,4 +98,22 @@ describe.each(backends)('a generator: %s', (_name, make) => {
     await prefill(0, prompt(slotTokens, 9));
     await expect(prefill(0, [1], slotTokens)).rejects.toThrow(/./);
   });
+
+  it('gives the logits of every token, as it gives each alone', async () => {
+    model = await make();
+    const tokens = prompt(slots, 10);
+    const every = (await model.step({ firstSlot: 1, rows: [{ tokens, past: 0 }], wantLogits: 'every' })).slice();
+    for (const [at] of tokens.entries())
+      near(every.slice(at * 384, (at + 1) * 384), await prefill(2, tokens.slice(0, at + 1)));
+    // And goes on from there as from any other chunk.
+    near(await prefill(1, [9], tokens.length), await prefill(3, [...tokens, 9]));
+  });
+
+  it('is released once, after the step that runs; later steps are refused', async () => {
+    model = await make();
+    const running = model.step({ firstSlot: 0, rows: [{ tokens: prompt(40, 11), past: 0 }], wantLogits: true });
+    await Promise.all([model.release(), model.release()]);
+    expect(await running).toHaveLength(384);
+    await expect(prefill(0, [1])).rejects.toMatchObject({ code: 'engine_failed' });
+  });
 });

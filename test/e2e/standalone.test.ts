@@ -245,7 +245,7 @@ describe('a router that cannot start', () => {
   it.each<[string, () => string[], RegExp]>([
     ['without a file or a parent', () => [], /Usage: node router\/main\.ts/],
     ['with a flag that there is not', () => ['--confg', 'x'], /--confg/],
-    ['with a discovery that there is not', () => ['--discovery', 'nowhere'], /local and static/],
+    ['with a discovery that there is not', () => ['--discovery', 'nowhere'], /local, kube, static/],
     ['with a file that is not there', () => ['--config', '/nonexistent/router.yaml'], /cannot be read \(ENOENT\)/],
     [
       'with a file that is wrong',

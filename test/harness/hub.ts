@@ -12,6 +12,8 @@ export type Hub = {
   leaked: string[];
   /** The next download of this file breaks off after so many bytes. */
   cut: (name: string, afterBytes: number) => void;
+  /** The next download of this file stands still after so many bytes. */
+  stall: (name: string, afterBytes: number) => void;
   /** What the storage sends for this file from now on. */
   replace: (name: string, bytes: Uint8Array) => void;
   bytesSent: () => number;
@@ -28,6 +30,7 @@ export async function serveHub(repository: string, folder: string, token?: strin
   const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name))]));
   const digests = new Map([...files].map(([name, bytes]) => [name, digestOf(name, bytes)]));
   const cuts = new Map<string, number>();
+  const stalls = new Map<string, number>();
   const seen: string[] = [];
   const leaked: string[] = [];
   let bytesSent = 0;
@@ -38,11 +41,16 @@ export async function serveHub(repository: string, folder: string, token?: strin
     if (start >= bytes.length) return void response.writeHead(416).end();
     const part = bytes.subarray(start);
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': part.length });
-    const cutAt = cuts.get(name);
+    const [cutAt, stallAt] = [cuts.get(name), stalls.get(name)];
     cuts.delete(name);
-    const sent = cutAt === undefined ? part : part.subarray(0, cutAt);
+    stalls.delete(name);
+    const sent = part.subarray(0, cutAt ?? stallAt);
     bytesSent += sent.length;
-    response.write(sent, () => (cutAt === undefined ? response.end() : response.destroy()));
+    response.write(sent, () => {
+      // What was sent must have time to arrive, or there is nothing to go on from.
+      if (cutAt !== undefined) setTimeout(() => response.destroy(), 300);
+      else if (stallAt === undefined) response.end();
+    });
   };
 
   const storage = createServer((request, response) => {
@@ -88,6 +96,7 @@ export async function serveHub(repository: string, folder: string, token?: strin
     seen,
     leaked,
     cut: (name, afterBytes) => cuts.set(name, afterBytes),
+    stall: (name, afterBytes) => stalls.set(name, afterBytes),
     replace: (name, bytes) => files.set(name, Buffer.from(bytes)),
     bytesSent: () => bytesSent,
     close: async () => {

@@ -2,17 +2,19 @@ import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
+import type { KubeObject } from '@qwenfleet/kube/object';
 import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
-import { deploymentStatus } from '../../reconcile/qwendeployment/plan/status.ts';
-import { poolSelector, selectorText } from '../../specs/labels.ts';
-import { imageAnnotation, poolObjects } from '../../specs/pool.ts';
+import { clusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
+import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
+import type { Images } from '../../specs/images.ts';
+import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject } from '../kinds.ts';
 import { signalOf } from '../load/signal.ts';
 import type { MergedLoad } from '../load/merge.ts';
-import { observePool, type PoolSeen } from './observe.ts';
+import { capabilities, observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import { isWritten, readyChange, statusOf, writtenStatus } from './status.ts';
 import { keptWorkloads, sizesOf, writeSizes } from './workloads.ts';
@@ -25,7 +27,7 @@ export type PoolControllerParts = {
   environment: Environment;
   telemetry: Telemetry;
   /** Images where nobody names one, by engine. */
-  images: Readonly<Record<string, string>>;
+  images: Images;
   /** What the routers say of a pool. */
   loadOf: (object: CustomObject) => MergedLoad | undefined;
   /** Whether the routers that should know the pool know it as it is. */
@@ -44,14 +46,14 @@ export class PoolController {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { caches, images } = this.#parts;
+    const { caches, images, environment } = this.#parts;
     const object = caches.pools.cache.get(key);
     if (!object || object.metadata.deletionTimestamp !== undefined) {
       // Its objects go with it: the garbage collector follows their owner.
       this.#scalers.delete(key);
       return {};
     }
-    const seen = observePool(object, caches, images);
+    const seen = observePool(object, caches, { images, nowEpochMs: environment.clock.epochMs() });
     const verdict = this.#scale(key, seen);
     const desired = verdict?.desired ?? seen.plan.initialReplicas;
     if (!seen.deployment.spec.paused) await this.#act(seen, desired, signal);
@@ -90,26 +92,33 @@ export class PoolController {
 
   async #act(seen: PoolSeen, desired: number, signal: AbortSignal): Promise<void> {
     const { client, applier, images } = this.#parts;
-    const { object, deployment, plan, hardwareClass, specs, live, workload } = seen;
+    const { deployment, plan, hardwareClass, records, live, overdue } = seen;
     const sizes = sizesOf(seen, desired);
-    const liveImage = workload?.metadata.annotations?.[imageAnnotation];
-    const objects = specs
-      ? poolObjects({ owner: object, deployment, plan, hardwareClass, images, specs, liveImage })
-      : [];
+    const older = keptWorkloads(seen, sizes).flatMap(({ metadata }) => metadata.labels?.[revisionLabel] ?? []);
+    const { objects, prune } = clusterObjects(plan, {
+      deployment,
+      hardwareClass,
+      images,
+      capabilities,
+      records,
+      overdue,
+      integrations: {},
+      router: undefined,
+      // Replicas are the scaler's own field, see `writeSizes`.
+      live: (newest) => [newest, ...older].map((revision) => ({ revision })),
+    });
+    if (!prune) return;
+    const isWorkload = ({ kind }: KubeObject): boolean => kind === 'Deployment';
+    const parts = objects.filter((object) => !isWorkload(object));
+    const workloads = objects.filter(isWorkload);
     // Parts first: pods name their ServiceAccount and their configuration.
-    const parts = objects.filter(({ kind }) => kind !== 'Deployment');
-    const workloads = objects.filter(({ kind }) => kind === 'Deployment');
-    const liveWorkloads = live.filter(({ kind }) => kind === 'Deployment');
-    const kept = keptWorkloads(seen, sizes);
-    const older = new Set(kept.map(({ metadata }) => metadata.name));
-    const neededParts = live.filter(({ kind, metadata }) => kind === 'ConfigMap' && older.has(metadata.name));
     await applier.reconcile(
-      [...parts, ...neededParts],
-      live.filter(({ kind }) => kind !== 'Deployment'),
+      parts,
+      live.filter((object) => !isWorkload(object)),
       signal,
     );
     await writeSizes(client, seen, { sizes, desired: workloads }, signal);
-    await applier.reconcile([...workloads, ...kept], liveWorkloads, signal);
+    await applier.reconcile(workloads, live.filter(isWorkload), signal);
   }
 
   async #writeStatus(
@@ -119,23 +128,24 @@ export class PoolController {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, environment, routerOf, loadOf, events } = this.#parts;
-    const { object, deployment, plan, specs, replicas } = seen;
+    const { object, deployment, plan, revision, replicas, refused } = seen;
+    const router = routerOf(object);
     const observed: Observed = {
       replicas,
+      refused,
       desired,
       scaling: verdict?.state,
       hasSignal: loadOf(object) !== undefined,
-      router: routerOf(object),
+      router,
+      outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),
     };
     const { name, namespace } = object.metadata;
     const before = writtenStatus(object.status);
-    const updated = replicas.filter(({ revision }) => revision === specs?.revision).length;
-    const status = statusOf(deploymentStatus(deployment, plan.resolved, observed, specs?.revision), before, {
+    const findings = clusterStatus({ deployment, plan, observed, revision, capabilities });
+    const status = statusOf(findings, before, {
       nowMs: environment.clock.epochMs(),
       scaling: verdict?.state,
-      selector: selectorText(poolSelector(name)),
-      url: deployment.spec.engine.url ?? `http://${name}.${namespace}.svc:8000`,
-      updated,
+      updated: replicas.filter((replica) => replica.revision === revision).length,
       currentRevision: currentRevisionOf(seen),
     });
     if (isWritten(object.status, status)) return;
@@ -150,10 +160,7 @@ export class PoolController {
 }
 
 /** The revision that answers: the new one as soon as a replica of it does, or when nothing else is left. */
-function currentRevisionOf({ specs, replicas, older }: PoolSeen): string | undefined {
-  const next = specs?.revision;
+function currentRevisionOf({ revision: next, replicas, older }: PoolSeen): string | undefined {
   if (older.length === 0 || replicas.some(({ revision, state }) => revision === next && state === 'ready')) return next;
-  return (
-    replicas.find(({ state }) => state === 'ready')?.revision ?? older[0]?.metadata.labels?.['qwenfleet.io/revision']
-  );
+  return replicas.find(({ state }) => state === 'ready')?.revision ?? older[0]?.metadata.labels?.[revisionLabel];
 }

@@ -1,13 +1,17 @@
+import { durationMs } from '@qwenfleet/core/duration';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { Deployment } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { planDeployment, type DeploymentPlan } from '../../reconcile/qwendeployment/plan.ts';
-import type { ReplicaView } from '../../reconcile/qwendeployment/plan/observed.ts';
-import { replicaOfPod } from '../../reconcile/qwendeployment/plan/pod.ts';
+import type { Failure, ReplicaView } from '../../reconcile/qwendeployment/plan/observed.ts';
+import type { Wanted } from '../../reconcile/qwendeployment/plan/pods/scheduling.ts';
+import { overdueReplicas, refusedReplicas, replicaViews } from '../../reconcile/qwendeployment/plan/pods/views.ts';
 import type { Side } from '../../rollout/rolling.ts';
 import { revisionLabel } from '../../specs/labels.ts';
-import { poolSpecsOf, type PoolSpecs } from '../../specs/pool.ts';
-import { cacheDir } from '../../specs/weights.ts';
+import { noCapabilities } from '../../specs/capabilities.ts';
+import type { Images } from '../../specs/images.ts';
+import { poolOf as poolSpecOf } from '../../specs/pool/pool.ts';
+import { readRecord, type RevisionRecord } from '../../specs/pool/record.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject } from '../kinds.ts';
 import { hardwareClassNamed, poolOf } from '../parse.ts';
@@ -19,46 +23,98 @@ export type PoolSeen = {
   deployment: QwenDeployment;
   hardwareClass: HardwareClass | undefined;
   plan: DeploymentPlan;
-  /** Undefined where no pods of ours run. */
-  specs: PoolSpecs | undefined;
+  /** Of what the spec wants; undefined where no pods of ours run. */
+  revision: string | undefined;
   live: readonly KubeObject[];
+  /** What the revisions of the pool are, as they were recorded. */
+  records: readonly RevisionRecord[];
   /** The workload of the revision that the spec wants, and those of older ones. */
   workload: Deployment | undefined;
   older: readonly Deployment[];
-  replicas: readonly (ReplicaView & { revision: string | undefined })[];
+  replicas: readonly ReplicaView[];
+  /** Replicas that have not come for a long time. */
+  overdue: number;
+  /** Why wanted replicas do not even exist. */
+  refused: Failure | undefined;
 };
 
-export function observePool(object: CustomObject, caches: Caches, images: Readonly<Record<string, string>>): PoolSeen {
+/** Neighbours are not looked for yet, so nothing is built on them. */
+export const capabilities = noCapabilities;
+const substrate = clusterSubstrate(capabilities);
+/** Where the runtime keeps what it pulls; the pod's volume is mounted there. */
+const cacheDir = '/var/cache/qwenfleet';
+
+export function observePool(
+  object: CustomObject,
+  caches: Caches,
+  { images, nowEpochMs }: { images: Images; nowEpochMs: number },
+): PoolSeen {
   const deployment = poolOf(object);
-  const className = deployment.spec.hardware?.class;
-  const hardwareClass = hardwareClassNamed(caches.classes.cache, className);
-  const plan = planDeployment({ deployment, hardwareClass, substrate: clusterSubstrate, cacheDir });
-  const specs = poolSpecsOf({ deployment, plan, hardwareClass, images });
+  const hardwareClass = hardwareClassNamed(caches.classes.cache, deployment.spec.hardware?.class);
+  const others = othersOf(object, caches);
+  const plan = planDeployment({ deployment, hardwareClass, substrate, cacheDir, others });
+  const { resolved, runtime } = plan;
+  const revision = poolSpecOf({
+    deployment,
+    hardwareClass,
+    resolved,
+    config: runtime?.config,
+    images,
+    capabilities,
+  })?.revision;
   const { uid = '', namespace, name } = object.metadata;
   const workloads = caches.workloads.cache.by('owner', uid);
-  const isCurrent = ({ metadata }: KubeObject): boolean => metadata.labels?.[revisionLabel] === specs?.revision;
-  const wanted = { className, resourceName: hardwareClass?.spec.accelerator?.resourceName };
+  const isCurrent = ({ metadata }: KubeObject): boolean => metadata.labels?.[revisionLabel] === revision;
+  const live = caches.childrenOf(uid);
+  const pods = {
+    pods: caches.podsOf(namespace, name),
+    claims: [],
+    wanted: wantedOf(deployment, hardwareClass),
+    progressDeadlineMs: durationMs(deployment.spec.rollout.progressDeadline),
+    nowEpochMs,
+  };
   return {
     object,
     deployment,
     hardwareClass,
     plan,
-    specs,
-    live: caches.childrenOf(uid),
+    revision,
+    live,
+    records: live.flatMap((child) => (child.kind === 'ConfigMap' ? (readRecord(child) ?? []) : [])),
     workload: workloads.find(isCurrent),
     older: workloads.filter((workload) => !isCurrent(workload)),
-    replicas: caches
-      .podsOf(namespace, name)
-      .map((pod) => ({ ...replicaOfPod(pod, wanted), revision: pod.metadata.labels?.[revisionLabel] })),
+    replicas: replicaViews(pods),
+    overdue: overdueReplicas(pods),
+    refused: refusedReplicas(workloads, []),
   };
+}
+
+const wantedOf = ({ spec }: QwenDeployment, hardwareClass: HardwareClass | undefined): Wanted => ({
+  resourceName: hardwareClass?.spec.accelerator?.resourceName,
+  className: spec.hardware?.class ?? '',
+  devices: spec.hardware?.count ?? 1,
+});
+
+/** The other pools of the namespace, as far as they can be read: two may not be called the same. */
+function othersOf(object: CustomObject, caches: Caches): QwenDeployment[] {
+  return caches.pools.cache
+    .list(object.metadata.namespace)
+    .filter((other) => other.metadata.uid !== object.metadata.uid)
+    .flatMap((other) => {
+      try {
+        return [poolOf(other)];
+      } catch {
+        return [];
+      }
+    });
 }
 
 const replicasOf = ({ spec }: Deployment): number => spec?.replicas ?? 1;
 
 /** The two sides of a rollout. Pods count until they are gone: they hold what new ones need. */
-export function sidesOf({ specs, workload, older, replicas }: PoolSeen): { next: Side; previous: Side } {
-  const current = replicas.filter(({ revision }) => revision === specs?.revision);
-  const rest = replicas.filter(({ revision }) => revision !== specs?.revision);
+export function sidesOf({ revision: wanted, workload, older, replicas }: PoolSeen): { next: Side; previous: Side } {
+  const current = replicas.filter(({ revision }) => revision === wanted);
+  const rest = replicas.filter(({ revision }) => revision !== wanted);
   const ready = (of: readonly ReplicaView[]): number => of.filter(({ state }) => state === 'ready').length;
   return {
     next: { wanted: workload ? replicasOf(workload) : 0, existing: current.length, ready: ready(current) },

@@ -17,8 +17,6 @@ export type StatusParts = {
   /** Epoch milliseconds. */
   nowMs: number;
   scaling: ScaleState | undefined;
-  selector: string;
-  url: string;
   /** Replicas of the newest revision. */
   updated: number;
   /** The revision that answers. */
@@ -29,7 +27,7 @@ export type StatusParts = {
 export function statusOf(
   findings: DeploymentFindings,
   before: WrittenStatus,
-  { nowMs, scaling, selector, url, updated, currentRevision }: StatusParts,
+  { nowMs, scaling, updated, currentRevision }: StatusParts,
 ): QwenDeploymentStatus {
   const conditions: Condition[] = withTransitions(before.conditions ?? [], findings.conditions, iso(nowMs));
   const generation = findings.observedGeneration;
@@ -38,8 +36,6 @@ export function statusOf(
   const last = kept[0];
   return {
     ...findings,
-    selector,
-    url,
     updatedReplicas: updated,
     rollout: { ...findings.rollout, ...(currentRevision === undefined ? {} : { currentRevision }) },
     scaling: {
@@ -65,8 +61,7 @@ export function readyChange(
 }
 
 /** Would writing the status change nothing? */
-export const isWritten = (before: unknown, status: QwenDeploymentStatus): boolean =>
-  isDeepStrictEqual(plain(before), plain(status));
+export const isWritten = (before: unknown, status: object): boolean => isDeepStrictEqual(plain(before), plain(status));
 
 /** As JSON has it: without what is undefined, and with keys in any order. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? {}));

@@ -2,7 +2,8 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { Deployment } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { rollingSizes } from '../../rollout/rolling.ts';
-import { revisionName } from '../../specs/pool.ts';
+import { revisionName } from '../../specs/pool/pool.ts';
+import { revisionLabel } from '../../specs/labels.ts';
 import { olderSizes, sidesOf, type PoolSeen } from './observe.ts';
 
 /** Who owns `spec.replicas` of the Deployments; everything else belongs to the operator's own manager. */
@@ -20,7 +21,7 @@ export function sizesOf(seen: PoolSeen, desired: number): Sizes {
 /** Older workloads that still have pods, or should have; the rest may go. */
 export const keptWorkloads = ({ replicas }: PoolSeen, { older }: Sizes): Deployment[] =>
   [...older].flatMap(([workload, size]) => {
-    const revision = workload.metadata.labels?.['qwenfleet.io/revision'];
+    const revision = workload.metadata.labels?.[revisionLabel];
     return size > 0 || replicas.some((replica) => replica.revision === revision) ? [workload] : [];
   });
 
@@ -34,10 +35,10 @@ export async function writeSizes(
   { sizes, desired }: { sizes: Sizes; desired: readonly KubeObject[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { specs, workload, plan } = seen;
-  if (!specs) return;
+  const { revision, workload, plan } = seen;
+  if (revision === undefined) return;
   if (!workload) {
-    const name = revisionName(plan.resolved.name, specs.revision);
+    const name = revisionName(plan.resolved.name, revision);
     const fresh = desired.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
     if (fresh) await client.apply(withReplicas(fresh, sizes.next), { fieldManager, force: true, signal });
   } else if (workload.spec?.replicas !== sizes.next) await setReplicas(client, workload, sizes.next, signal);

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { QwenRouterStatus, Secret } from '@qwenfleet/crds/kinds';
 import { secretSchema } from '@qwenfleet/crds/kinds';
 import { selects } from '@qwenfleet/crds/fleet-file/selector';
@@ -9,24 +8,26 @@ import type { Environment } from '@qwenfleet/kube/environment';
 import { secrets } from '@qwenfleet/kube/kinds';
 import { keyOf, type KubeObject } from '@qwenfleet/kube/object';
 import { withTransitions } from '../../reconcile/conditions.ts';
-import { planRouter, type RouterPlan } from '../../reconcile/qwenrouter/plan.ts';
-import { routerFindings } from '../../reconcile/qwenrouter/plan/conditions.ts';
-import { routerSelector, selectorText } from '../../specs/labels.ts';
-import { routerObjects } from '../../specs/router.ts';
+import { conditionOf } from '../../reconcile/qwendeployment/plan/pods/live.ts';
+import { containerFailure } from '../../reconcile/qwendeployment/plan/pods/container.ts';
+import { clusterRouter, type ClusterRouter } from '../../reconcile/qwenrouter/plan/cluster.ts';
+import { routerStatus } from '../../reconcile/qwenrouter/plan/status.ts';
+import type { Images } from '../../specs/images.ts';
 import type { Applier } from '../applier.ts';
+import { childKey } from '../children.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject } from '../kinds.ts';
 import { classOf, poolOf, routerOf } from '../parse.ts';
 import type { RouterReport } from '../load/merge.ts';
-import { observePool, type PoolSeen } from '../pool/observe.ts';
-import { writtenStatus } from '../pool/status.ts';
+import { capabilities, observePool, type PoolSeen } from '../pool/observe.ts';
+import { isWritten, writtenStatus } from '../pool/status.ts';
 
 export type RouterControllerParts = {
   client: KubeClient;
   caches: Caches;
   applier: Applier;
   environment: Environment;
-  images: Readonly<Record<string, string>>;
+  images: Images & { router: string };
   /** What the router's pods say last. */
   reportsOf: (routerKey: string) => readonly RouterReport[];
 };
@@ -43,30 +44,26 @@ export class RouterController {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const { caches, applier, images } = this.#parts;
+    const { caches, applier } = this.#parts;
     const object = caches.routers.cache.get(key);
-    if (!object || object.metadata.deletionTimestamp !== undefined) {
-      return {};
-    }
-    const router = routerOf(object);
+    if (!object || object.metadata.deletionTimestamp !== undefined) return {};
     const pools = this.#poolsOf(object);
-    const plan = await this.#plan(object, pools, signal);
-    if (!router.spec.paused && plan) {
-      const live = caches.childrenOf(object.metadata.uid ?? '');
-      const image = images['router'] ?? '';
-      const objects = routerObjects({ owner: object, router, config: plan.config, image });
-      await applier.reconcile(objects, live, signal);
-    }
-    await this.#writeStatus(object, plan, pools, signal);
+    const found = await this.#find(object, pools, signal);
+    const live = caches.childrenOf(object.metadata.uid ?? '');
+    // While there is nothing new to tell, routers keep what they have.
+    const kept = found.prune ? [] : live;
+    const wanted = new Set(found.objects.map(childKey));
+    await applier.reconcile([...found.objects, ...kept.filter((child) => !wanted.has(childKey(child)))], live, signal);
+    await this.#writeStatus(object, found, pools, signal);
     return { requeueAfterMs: lookAgainMs };
   }
 
   #poolsOf({ metadata }: CustomObject): PoolSeen[] {
-    const { caches, images } = this.#parts;
+    const { caches, images, environment } = this.#parts;
     return caches.pools.cache.list(metadata.namespace).flatMap((object) => {
       if (object.metadata.deletionTimestamp !== undefined) return [];
       try {
-        return [observePool(object, caches, images)];
+        return [observePool(object, caches, { images, nowEpochMs: environment.clock.epochMs() })];
       } catch {
         // A pool that cannot be read says so in its own reconcile; the others are served.
         return [];
@@ -74,26 +71,24 @@ export class RouterController {
     });
   }
 
-  /** Undefined while no pool is selected: a router without pools has nothing to say. */
-  async #plan(object: CustomObject, pools: readonly PoolSeen[], signal: AbortSignal): Promise<RouterPlan | undefined> {
-    const { caches } = this.#parts;
+  async #find(object: CustomObject, pools: readonly PoolSeen[], signal: AbortSignal): Promise<ClusterRouter> {
+    const { caches, images } = this.#parts;
     const router = routerOf(object);
     const planned = pools.map(({ deployment, plan }) => ({ deployment, resolved: plan.resolved }));
     const taken = planned.filter(({ deployment }) => selects(router.spec.pools.selector, deployment));
-    if (taken.length === 0) return undefined;
     const named = [
       ...(router.spec.keys ?? []).map(({ secretRef }) => secretRef.name),
       ...taken.flatMap(({ deployment }) => deployment.spec.engine.secretRef?.name ?? []),
     ];
     const found = await Promise.all([...new Set(named)].map((name) => this.#secret(object, name, signal)));
-    const hardwareClasses = caches.classes.cache.list().map((each) => classOf(each));
-    const listen = { host: '0.0.0.0' };
-    return planRouter({
+    return clusterRouter({
       router,
       pools: planned,
-      hardwareClasses,
+      hardwareClasses: caches.classes.cache.list().map((each) => classOf(each)),
       secrets: found.flatMap((each) => each ?? []),
-      listen,
+      image: images.router,
+      capabilities,
+      integrations: {},
     });
   }
 
@@ -113,42 +108,36 @@ export class RouterController {
 
   async #writeStatus(
     object: CustomObject,
-    plan: RouterPlan | undefined,
+    found: ClusterRouter,
     pools: readonly PoolSeen[],
     signal: AbortSignal,
   ): Promise<void> {
     const { client, caches, environment, reportsOf } = this.#parts;
     const { name, namespace, generation } = object.metadata;
-    const key = keyOf(object);
     const pods = caches.routerPodsOf(namespace, name);
-    const ready = pods.filter(({ status }) =>
-      status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
-    ).length;
-    const router = routerOf(object);
-    const names = [...(plan?.selected ?? [])];
+    const names = [...(found.plan?.selected ?? [])];
     const knows = (report: RouterReport): boolean => report !== undefined && names.every((pool) => pool in report);
-    const programmed = reportsOf(key).filter(knows).length;
-    const findings = routerFindings({
-      wanted: router.spec.replicas,
-      ready,
-      programmed,
-      pools: plan?.selected.size ?? 0,
+    const readyReplicas = pods.filter((pod) => conditionOf(pod, 'Ready')?.status === 'True').length;
+    const findings = routerStatus({
+      router: routerOf(object),
+      found,
+      observed: {
+        replicas: pods.length,
+        readyReplicas,
+        programmed: reportsOf(keyOf(object)).filter(knows).length,
+        failure: pods.flatMap((pod) => containerFailure(pod) ?? [])[0],
+        health: new Map(pools.map((pool) => [pool.object.metadata.name, healthOf(pool)])),
+      },
     });
     const nowIso = new Date(environment.clock.epochMs()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const conditions = withTransitions(writtenStatus(object.status).conditions ?? [], findings, nowIso);
+    const conditions = withTransitions(writtenStatus(object.status).conditions ?? [], findings.conditions, nowIso);
     const status: QwenRouterStatus = {
-      ...(generation === undefined ? {} : { observedGeneration: generation }),
-      replicas: pods.length,
-      readyReplicas: ready,
-      selector: selectorText(routerSelector(name)),
-      url: `http://${name}.${namespace}.svc:${router.spec.listen.port}`,
-      pools: pools.filter(({ object: pool }) => plan?.selected.has(pool.metadata.name)).map(poolLine(plan)),
-      notActedOn: plan?.notActedOn ?? [],
+      ...findings,
       conditions: conditions.map((condition) =>
         generation === undefined ? condition : { ...condition, observedGeneration: generation },
       ),
     };
-    if (isDeepStrictEqual(plain(object.status), plain(status))) return;
+    if (isWritten(object.status, status)) return;
     const { apiVersion, kind } = object;
     const wanted: KubeObject & { status: QwenRouterStatus } = {
       apiVersion,
@@ -160,23 +149,11 @@ export class RouterController {
   }
 }
 
-const poolLine =
-  (plan: RouterPlan | undefined) =>
-  ({ object, plan: { resolved }, replicas }: PoolSeen): NonNullable<QwenRouterStatus['pools']>[number] => {
-    const cost = plan?.config.pools.find(({ name }) => name === resolved.name)?.costPerToken;
-    const ready = replicas.some(({ state }) => state === 'ready') || resolved.engine.type === 'external';
-    const wanted = writtenStatus(object.status).scaling?.desired ?? 1;
-    const waiting =
-      wanted === 0 ? 'ScaledToZero' : replicas.some(({ failure }) => failure) ? 'Unavailable' : 'Starting';
-    return {
-      name: resolved.name,
-      tier: resolved.tier,
-      health: ready ? 'Ready' : waiting,
-      ...(cost === undefined ? {} : { costPerToken: String(Number(cost.toPrecision(3))) }),
-    };
-  };
-
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? {}));
+function healthOf({ object, plan, replicas }: PoolSeen): NonNullable<QwenRouterStatus['pools']>[number]['health'] {
+  if (replicas.some(({ state }) => state === 'ready') || plan.resolved.engine.type === 'external') return 'Ready';
+  if (writtenStatus(object.status).scaling?.desired === 0) return 'ScaledToZero';
+  return replicas.some(({ failure }) => failure) ? 'Unavailable' : 'Starting';
+}
 
 /** Whether a router takes a pool, by their objects. */
 export function takes(router: CustomObject, pool: CustomObject): boolean {

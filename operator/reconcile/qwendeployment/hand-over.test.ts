@@ -1,5 +1,6 @@
 import { deploymentSchema } from '@qwenfleet/crds/kinds';
 import { describe, expect, it } from 'vitest';
+import { cpuClass } from '../../harness/objects.ts';
 import { localSubstrate } from '../../local/substrate.ts';
 import { planDeployment } from './plan.ts';
 
@@ -10,7 +11,7 @@ function planOf(spec: object): ReturnType<typeof planDeployment> {
     metadata: { name: 'pool' },
     spec: { tier: 'small', model: { uri: 'hf://Qwen/Qwen3-0.6B' }, hardware: { class: 'cpu' }, ...spec },
   });
-  return planDeployment({ deployment, hardwareClass: undefined, substrate: localSubstrate, cacheDir: '/cache' });
+  return planDeployment({ deployment, hardwareClass: cpuClass, substrate: localSubstrate, cacheDir: '/cache' });
 }
 const leftOver = { path: 'spec.replicas', reason: expect.stringContaining('left by another scaler') };
 

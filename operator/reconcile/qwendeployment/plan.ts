@@ -3,13 +3,14 @@ import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
 import { scaleSpecOf } from '../../scale/spec.ts';
 import type { ScaleSpec } from '../../scale/types.ts';
 import type { Substrate } from '../substrate.ts';
+import { nameConflict } from './plan/name-conflict.ts';
 import { resolveDeployment, type Resolved } from './plan/resolve.ts';
 import { revisionOf, runtimeConfigOf } from './plan/runtime-config.ts';
 
 /** What a QwenDeployment means on a substrate, before anything is looked at that changes by the second. */
 export type DeploymentPlan = {
   resolved: Resolved;
-  /** Undefined where our runtime does not run: other engines, and what cannot be started here. */
+  /** Undefined where no runtime of ours runs: other engines, external servers, and what cannot be started here. */
   runtime: { config: RuntimeConfig; revision: string } | undefined;
   /** Undefined when the number of replicas is fixed. */
   scale: ScaleSpec | undefined;
@@ -24,24 +25,35 @@ export type PlanInput = {
   hardwareClass: HardwareClass | undefined;
   substrate: Substrate;
   cacheDir: string;
+  /** Other pools of the namespace, where names were not checked before; see `nameConflict`. */
+  others?: readonly QwenDeployment[] | undefined;
 };
 
 /** Decides everything about a pool that its spec decides alone. */
-export function planDeployment({ deployment, hardwareClass, substrate, cacheDir }: PlanInput): DeploymentPlan {
-  const { spec } = deployment;
-  const resolved = resolveDeployment(deployment, hardwareClass, substrate);
-  const runs = resolved.engine.type !== 'external' && !resolved.blocked;
-  const ours = runs && resolved.engine.type === 'qwen';
-  const config = ours ? runtimeConfigOf(deployment, resolved, cacheDir) : undefined;
-  const acts = runs && !spec.suspend && !spec.paused;
+export function planDeployment(input: PlanInput): DeploymentPlan {
+  const { spec } = input.deployment;
+  const resolved = resolve(input);
+  const runnable = resolved.engine.type !== 'external' && !resolved.blocked;
+  const acts = runnable && !spec.suspend && !spec.paused;
   const scaling = acts && spec.scaling?.owner === 'Internal' ? spec.scaling : undefined;
   return {
     resolved,
-    runtime: config && { config, revision: revisionOf(config) },
+    runtime: runnable ? runtimeOf(input, resolved) : undefined,
     scale: scaling && scaleSpecOf(scaling, resolved.maxConcurrency),
     initialReplicas: acts ? initialReplicasOf(spec) : 0,
     wakeable: scaling?.minReplicas === 0 && scaling.mode === 'Enforce',
   };
+}
+
+function resolve({ deployment, hardwareClass, substrate, others = [] }: PlanInput): Resolved {
+  const resolved = resolveDeployment(deployment, hardwareClass, substrate);
+  return { ...resolved, blocked: nameConflict(deployment, others) ?? resolved.blocked };
+}
+
+function runtimeOf({ deployment, cacheDir }: PlanInput, resolved: Resolved): DeploymentPlan['runtime'] {
+  if (resolved.engine.type !== 'qwen') return undefined;
+  const config = runtimeConfigOf(deployment, resolved, cacheDir);
+  return { config, revision: revisionOf(config) };
 }
 
 function initialReplicasOf(spec: QwenDeployment['spec']): number {

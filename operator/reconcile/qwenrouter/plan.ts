@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { durationMs } from '@qwenfleet/core/duration';
+import { timerMs } from '@qwenfleet/core/duration';
 import { routerConfigSchema, type RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { selects } from '@qwenfleet/crds/fleet-file/selector';
 import type { HardwareClass, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
@@ -68,14 +68,14 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
     },
     keys: clientKeys(router, secrets),
     timeouts: {
-      connectMs: durationMs(spec.timeouts.connect),
-      firstByteMs: durationMs(spec.timeouts.firstByte),
-      idleMs: durationMs(spec.timeouts.idle),
-      totalMs: durationMs(spec.timeouts.total),
+      connectMs: timerMs(spec.timeouts.connect, 1),
+      firstByteMs: timerMs(spec.timeouts.firstByte, 1),
+      idleMs: timerMs(spec.timeouts.idle, 1),
+      totalMs: timerMs(spec.timeouts.total, 1),
     },
     retry: { attemptsMax: spec.retry.maxAttempts },
     bodyBytesMax: spec.maxBodyBytes,
-    drain: { graceMs: durationMs(spec.drain.gracePeriod) },
+    drain: { graceMs: timerMs(spec.drain.gracePeriod) },
   });
   return {
     config,

@@ -1,57 +1,60 @@
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
+import type { IContainerPort } from 'kubernetes-models/v1/ContainerPort';
+import type { IEnvVar } from 'kubernetes-models/v1/EnvVar';
+import type { ILifecycleHandler } from 'kubernetes-models/v1/LifecycleHandler';
 import type { Resolved } from '../../reconcile/qwendeployment/plan/resolve.ts';
-import type { Weights } from '../weights.ts';
+import type { EngineType } from '../../reconcile/substrate.ts';
+import type { Parallelism } from '../parallelism.ts';
+import { secondsOf } from '../seconds.ts';
+import type { Reading, Weights } from '../weights/weights.ts';
 
-export type EnvironmentVariable = { name: string; value?: string; valueFrom?: unknown };
+/** Where every engine answers. */
+export const httpPort = 8000;
 
 export type EngineInput = {
   deployment: QwenDeployment;
   hardwareClass: HardwareClass | undefined;
   resolved: Resolved;
   weights: Weights;
-  /** Image where neither the pool nor its hardware class names one. */
-  defaultImage: string;
+  parallelism: Parallelism;
 };
 
-/** What an engine needs of its container. */
+/** What an engine needs of its container; arguments and variables of people come after these. */
 export type EngineContainer = {
-  image: string;
-  command?: readonly string[];
+  command: readonly string[];
   args: readonly string[];
-  env: readonly EnvironmentVariable[];
-  /** Answers 200 once the model is loaded. */
-  readyPath: string;
-  /** Fails only when restarting is the remedy. */
-  livePath: string;
+  env: readonly IEnvVar[];
+  ports: readonly IContainerPort[];
+  /** `ready` answers 200 once the model is loaded; `live` fails only where a restart is the remedy. */
+  probes: { ready: string; live: string };
+  preStop: ILifecycleHandler;
 };
 
-/** One way to run a model in a pod. */
-export type Engine = {
-  type: 'qwen' | 'vllm' | 'triton';
-  /** Where it listens. */
-  port: number;
-  /** Whether it reads the runtime's configuration from a ConfigMap. */
+/** One way to run a model in pods. */
+export type PodEngine = {
+  type: Exclude<EngineType, 'external'>;
+  reading: Reading;
+  /** Does it read the runtime's configuration from a ConfigMap? */
   configured: boolean;
+  /** Name of the port that serves `/metrics`. */
+  metricsPort: 'http' | 'metrics';
+  /** Histogram of the seconds between two tokens of an answer, where the engine has one. */
+  tokenSeconds: string | undefined;
+  /** Why it cannot run this pool, beyond its weights. */
+  refusal(input: Pick<EngineInput, 'deployment' | 'parallelism'>): string | undefined;
   container(input: EngineInput): EngineContainer;
+  /** For a replica that spans nodes: what its first pod is told besides, and what the others run. */
+  spanning?: {
+    leaderArgs(input: EngineInput): readonly string[];
+    worker(input: EngineInput): Pick<EngineContainer, 'command' | 'args' | 'env'>;
+  };
 };
 
-/** The pool's own image, else its hardware class's, else the operator's default. */
-export function imageOf({ deployment, hardwareClass, resolved, defaultImage }: EngineInput): string {
-  const byClass = hardwareClass?.spec.engines?.find(({ type }) => type === resolved.engine.type);
-  return deployment.spec.engine.image ?? byClass?.image ?? defaultImage;
-}
+/** Time for everyone to notice that a replica goes. A kubelet does not sleep for less than a second. */
+export const preStopSeconds = ({ spec }: QwenDeployment): number => secondsOf(spec.drain.preStop, 1);
+export const graceSeconds = ({ spec }: QwenDeployment): number => secondsOf(spec.drain.gracePeriod, 0);
 
-/** The hardware class's first, so that the pool has the last word. */
-export function userArgs({ deployment, hardwareClass, resolved }: EngineInput): string[] {
-  const byClass = hardwareClass?.spec.engines?.find(({ type }) => type === resolved.engine.type);
-  return [...(byClass?.args ?? []), ...(deployment.spec.engine.args ?? [])];
-}
-
-export function userEnv({ deployment, hardwareClass, resolved }: EngineInput): EnvironmentVariable[] {
-  const byClass = hardwareClass?.spec.engines?.find(({ type }) => type === resolved.engine.type);
-  const all = [...(byClass?.env ?? []), ...(deployment.spec.engine.env ?? [])];
-  return [...new Map(all.map((variable) => [variable.name, variable])).values()].map(withoutUndefined);
-}
-
-const withoutUndefined = ({ name, value }: { name: string; value?: string | undefined }): EnvironmentVariable =>
-  value === undefined ? { name } : { name, value };
+/** The kubelet sleeps by itself: an engine's image needs no shell. */
+export const sleep = (deployment: QwenDeployment): ILifecycleHandler => ({
+  sleep: { seconds: preStopSeconds(deployment) },
+});

@@ -1,7 +1,7 @@
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import { scheduleProblems } from '../../../scale/schedule.ts';
 import { fails, holds, unknown, type Finding } from '../../conditions.ts';
-import type { Observed, ReplicaView } from './observed.ts';
+import type { Observed } from './observed.ts';
 import type { Resolved } from './resolve.ts';
 
 type Spec = QwenDeployment['spec'];
@@ -26,52 +26,70 @@ export function deploymentConditions(input: Input): Finding[] {
 const readyOf = (observed: Observed): number => observed.replicas.filter(({ state }) => state === 'ready').length;
 const isExternal = ({ engine }: Resolved): boolean => engine.type === 'external';
 
+type FailingType = 'ModelResolved' | 'ModelCached' | 'WorkloadAvailable';
+
 /** What the reasons of a failed start say about which condition. */
-const failureReasons: Record<string, { type: 'ModelResolved' | 'WorkloadAvailable'; reason: string }> = {
+const failureReasons: Readonly<Record<string, { type: FailingType; reason: string }>> = {
   source_not_found: { type: 'ModelResolved', reason: 'NotFound' },
   source_forbidden: { type: 'ModelResolved', reason: 'AuthFailed' },
   source_unavailable: { type: 'ModelResolved', reason: 'SourceUnavailable' },
   digest_mismatch: { type: 'ModelResolved', reason: 'DigestMismatch' },
+  secret_missing: { type: 'ModelResolved', reason: 'SecretNotFound' },
+  claim_pending: { type: 'ModelCached', reason: 'PVCPending' },
   invalid_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
   unsupported_model: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
+  invalid_config: { type: 'WorkloadAvailable', reason: 'LoadFailed' },
   start_timeout: { type: 'WorkloadAvailable', reason: 'StartupTimeout' },
-  insufficient_accelerator: { type: 'WorkloadAvailable', reason: 'InsufficientGPU' },
+  insufficient_accelerators: { type: 'WorkloadAvailable', reason: 'InsufficientGPU' },
   unschedulable: { type: 'WorkloadAvailable', reason: 'Unschedulable' },
+  scheduling_gated: { type: 'WorkloadAvailable', reason: 'Queued' },
   image_pull_failed: { type: 'WorkloadAvailable', reason: 'ImagePullFailed' },
-  out_of_memory: { type: 'WorkloadAvailable', reason: 'OOMKilled' },
+  container_refused: { type: 'WorkloadAvailable', reason: 'ContainerRefused' },
+  oom_killed: { type: 'WorkloadAvailable', reason: 'OOMKilled' },
   pod_refused: { type: 'WorkloadAvailable', reason: 'PodRefused' },
 };
 const crashed = { type: 'WorkloadAvailable', reason: 'EngineCrashed' } as const;
 
-function failureOf(type: string, replicas: readonly ReplicaView[]): Finding | undefined {
-  for (const { failure } of replicas) {
-    if (!failure) continue;
-    const known = failureReasons[failure.code] ?? crashed;
-    if (known.type === type) return fails(type, known.reason, failure.message);
+function failureOf(type: FailingType, { replicas, refused }: Observed): Finding | undefined {
+  const failures = [...replicas.flatMap(({ failure }) => failure ?? []), ...(refused ? [refused] : [])];
+  for (const { code, message } of failures) {
+    const known = failureReasons[code] ?? crashed;
+    if (known.type === type) return fails(type, known.reason, message.slice(0, messageCharsMax));
   }
   return undefined;
 }
+
+/** What the schema of a condition takes. */
+const messageCharsMax = 2048;
 
 const ready = ({ spec, resolved, observed }: Input, parts: readonly Finding[]): Finding => {
   const type = 'Ready';
   if (spec.suspend) return fails(type, 'Suspended', 'spec.suspend is set: no replicas, and no request wakes the pool');
   const order = ['ModelResolved', 'ModelCached', 'WorkloadAvailable'];
   const failing = parts.find((part) => order.includes(part.type) && part.status === 'False');
-  const canServe = readyOf(observed) > 0 || isExternal(resolved);
+  const canServe = readyOf(observed) > 0 || (isExternal(resolved) && !resolved.blocked);
   if (failing && !canServe) return fails(type, failing.reason, failing.message);
   // A pool that no router selects still answers at its own address; one whose router is gone answers nobody.
   const unreachable = parts.find((part) => part.type === 'RouterProgrammed' && part.reason === 'RouterUnavailable');
   if (unreachable) return fails(type, unreachable.reason, unreachable.message);
   if (canServe) return holds(type, 'Serving', `${readyOf(observed)} of ${observed.desired} replicas answer`);
-  if (observed.desired === 0) return holds(type, 'ScaledToZero', 'idle; the next request starts a replica');
+  if (observed.desired === 0) return atZero(spec);
   return fails(type, 'Starting', 'no replica answers yet');
 };
 
+/** No replica is wanted: by design when a request brings one, or when somebody asked for none. */
+function atZero({ paused, replicas, scaling }: Spec): Finding {
+  if (paused) return fails('Ready', 'Paused', 'spec.paused is set: no replica is started');
+  const wakes = replicas === undefined && scaling?.owner === 'Internal' && scaling.mode === 'Enforce';
+  if (wakes) return holds('Ready', 'ScaledToZero', 'idle; the next request starts a replica');
+  return holds('Ready', 'ScaledToZero', 'no replica is wanted, and no request starts one');
+}
+
 function modelResolved({ resolved, observed }: Input): Finding {
   const type = 'ModelResolved';
-  if (isExternal(resolved)) return holds(type, 'External', 'the external server has its model');
   if (resolved.blocked?.condition === type) return fails(type, resolved.blocked.reason, resolved.blocked.message);
-  const failure = failureOf(type, observed.replicas);
+  if (isExternal(resolved)) return holds(type, 'External', 'the external server has its model');
+  const failure = failureOf(type, observed);
   if (failure) return failure;
   if (readyOf(observed) > 0) return holds(type, 'Resolved', 'a replica has loaded the weights');
   return unknown(type, 'NotTried', 'no replica has asked for the weights yet');
@@ -80,12 +98,15 @@ function modelResolved({ resolved, observed }: Input): Finding {
 function modelCached({ resolved, observed }: Input): Finding {
   const type = 'ModelCached';
   if (isExternal(resolved)) return holds(type, 'External', 'the external server has its model');
+  if (resolved.blocked?.condition === type) return fails(type, resolved.blocked.reason, resolved.blocked.message);
+  const failure = failureOf(type, observed);
+  if (failure) return failure;
   const downloading = observed.replicas.find(({ progress }) => progress && /download|pull/i.test(progress.phase));
   if (downloading?.progress && downloading.progress.done < downloading.progress.total) {
     const { done, total } = downloading.progress;
     return fails(type, 'Downloading', `${Math.floor((100 * done) / total)} % of ${Math.ceil(total / 1e6)} MB`);
   }
-  if (readyOf(observed) > 0) return holds(type, 'Cached', 'the weights are on this machine');
+  if (readyOf(observed) > 0) return holds(type, 'Cached', 'the weights are where the replicas read them');
   return unknown(type, 'NotTried', 'no replica has pulled the weights yet');
 }
 
@@ -96,7 +117,7 @@ function workloadAvailable({ spec, resolved, observed }: Input): Finding {
   const wanted = Math.min(observed.desired, Math.max(1, spec.scaling?.minReplicas ?? spec.replicas ?? 1));
   const available = readyOf(observed);
   if (available >= wanted) return holds(type, 'MinimumAvailable', `${available} of at least ${wanted} replicas answer`);
-  return failureOf(type, observed.replicas) ?? fails(type, 'Starting', `${available} of ${wanted} replicas answer`);
+  return failureOf(type, observed) ?? fails(type, 'Starting', `${available} of ${wanted} replicas answer`);
 }
 
 function progressing({ spec, observed }: Input): Finding {
@@ -117,15 +138,11 @@ function scalingActive({ spec, resolved, observed }: Input): Finding {
   if (isExternal(resolved)) return fails(type, 'Disabled', 'an external server has replicas of its own');
   if (!spec.scaling) return fails(type, 'Disabled', `spec.scaling is not set: always ${observed.desired}`);
   if (spec.suspend || spec.paused) return fails(type, 'Disabled', 'the pool is suspended or paused');
-  if (spec.scaling.owner !== 'Internal') {
-    return fails(type, 'ExternalOwner', `${spec.scaling.owner} writes replicas, and is not here to do it`);
-  }
+  if (spec.scaling.owner !== 'Internal') return outsideScaling(spec.scaling, observed);
   const [problem] = scheduleProblems(spec.scaling.schedules ?? []);
   if (problem !== undefined) return fails(type, 'InvalidSchedule', problem);
   const { metric } = spec.scaling.target;
-  if (metric === 'KVCache' || metric === 'TokensPerSecond') {
-    return fails(type, 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
-  }
+  if (metric === 'KVCache' || metric === 'TokensPerSecond') return metricNotFound(metric);
   if (!observed.hasSignal) return fails(type, 'NoSignal', 'the router does not report load: replicas stay as they are');
   const reason = lastReason(observed);
   if (spec.scaling.mode === 'Recommend') {
@@ -137,6 +154,16 @@ function scalingActive({ spec, resolved, observed }: Input): Finding {
 
 /** Of the last decision, not of the last look: a message that moves with the load would be written at every tick. */
 const lastReason = ({ scaling }: Observed): string => scaling?.history[0]?.reason ?? 'as started';
+const metricNotFound = (metric: string): Finding =>
+  fails('ScalingActive', 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
+
+function outsideScaling({ owner, target }: NonNullable<Spec['scaling']>, { outsideScaler }: Observed): Finding {
+  const type = 'ScalingActive';
+  if (owner === 'None') return fails(type, 'Disabled', 'scaling.owner is None: replicas are as you write them');
+  if (outsideScaler === 'no-metric') return metricNotFound(target.metric);
+  if (outsideScaler === 'active') return holds(type, 'ExternalOwner', `${owner} writes replicas`);
+  return fails(type, 'ExternalOwner', `${owner} writes replicas, and is not here to do it`);
+}
 
 function routerProgrammed({ observed }: Input): Finding {
   const type = 'RouterProgrammed';

@@ -1,19 +1,33 @@
 import type { ScaleState } from '../../../scale/types.ts';
 
+/** Why something does not work: a code for programs, and words for people. */
+export type Failure = { code: string; message: string };
+
 /** One replica as its substrate sees it. */
 export type ReplicaView = {
+  /** Left out where replicas have none that people know them by. */
+  name?: string | undefined;
+  /** Left out where every replica is of the newest. */
+  revision?: string | undefined;
   state: 'starting' | 'ready' | 'draining' | 'waiting';
   progress?: { phase: string; done: number; total: number } | undefined;
   /** Why it ended last, until it is ready again. */
-  failure?: { code: string; message: string } | undefined;
+  failure?: Failure | undefined;
 };
 
 /** What is known of a pool when its status is written. */
 export type Observed = {
   replicas: readonly ReplicaView[];
+  /** Why wanted replicas do not even exist. */
+  refused?: Failure | undefined;
   desired: number;
   scaling: ScaleState | undefined;
   /** Does a report about the pool's load reach the scaler? */
   hasSignal: boolean;
   router: 'ready' | 'stale' | 'unavailable' | 'not-selected';
+  /** Of the scaler that spec.scaling.owner names, where it is another than this operator. */
+  outsideScaler?: OutsideScaler | undefined;
 };
+
+/** `no-metric`: nobody serves what it is to scale by. */
+export type OutsideScaler = 'active' | 'missing' | 'no-metric';

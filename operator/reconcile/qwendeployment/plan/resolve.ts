@@ -1,7 +1,8 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
-import { gapsOf, type EngineType, type Substrate } from '../../substrate.ts';
+import { quantityValue } from '../../../specs/quantity.ts';
+import { gapsOf, type Blocked, type Candidate, type EngineType, type Substrate } from '../../substrate.ts';
 
 type Spec = QwenDeployment['spec'];
 
@@ -21,7 +22,7 @@ export type Resolved = {
   description: string;
   notActedOn: { path: string; reason: string }[];
   /** Why nothing can be started, when that is known before trying. */
-  blocked: { condition: 'ModelResolved' | 'WorkloadAvailable'; reason: string; message: string } | undefined;
+  blocked: Blocked | undefined;
 };
 
 /** What our runtime computes for each name of the API; a note says where the two differ. */
@@ -42,22 +43,22 @@ const quantizations: Record<Spec['quantization'], { to: Quantization; note?: str
 const concurrencyDefault = 64;
 const contextLengthDefault = 8192;
 
+/** What vLLM makes of each name, where that is not what the name says. */
+const vllmNotes: Partial<Record<Spec['quantization'], string>> = {
+  int8: 'vllm does not quantise to int8 while loading: it takes the precision of the checkpoint; choose one in w8a8',
+};
+
+/** Which engines compute on the accelerator that their pod is given. */
+const usesAccelerator: Record<EngineType, boolean> = { qwen: false, vllm: true, triton: true, external: true };
+
 /** Makes every choice that the spec leaves open, from the hardware class and from what the substrate can do. */
 export function resolveDeployment(
-  { metadata, spec }: QwenDeployment,
+  deployment: QwenDeployment,
   hardwareClass: HardwareClass | undefined,
   substrate: Substrate,
 ): Resolved {
-  const engine = chooseEngine(spec);
-  const { to: quantization, note } = quantizations[spec.quantization];
-  const ours = engine.type === 'qwen';
-  const notes = ours && note !== undefined ? [{ path: 'spec.quantization', reason: note }] : [];
-  if (ours && hardwareClass?.spec.accelerator && !substrate.accelerators) {
-    notes.push({ path: 'spec.hardware', reason: `${substrate.name} has no accelerators to give; replicas run on CPU` });
-  }
-  if (spec.replicas !== undefined && spec.scaling?.owner === 'Internal') {
-    notes.push({ path: 'spec.replicas', reason: 'left by another scaler; scaling.owner Internal decides now' });
-  }
+  const { metadata, spec } = deployment;
+  const engine = chooseEngine(spec, hardwareClass);
   return {
     ...limitsOf(spec, hardwareClass, substrate),
     name: metadata.name,
@@ -65,16 +66,49 @@ export function resolveDeployment(
     aliases: spec.model.aliases ?? [],
     tier: tierOf(spec.tier) ?? 'medium',
     engine,
-    quantization,
+    quantization: quantizations[spec.quantization].to,
     description: describe(spec, engine.type),
-    notActedOn: [...notes, ...gapsOf(substrate.deploymentGaps, spec)],
-    blocked: blockedBy(spec, engine.type, substrate),
+    notActedOn: [
+      ...quantizationNotes(spec, engine.type),
+      ...acceleratorNotes(engine.type, hardwareClass, substrate),
+      ...leftOverReplicas(spec),
+      ...gapsOf(substrate.deploymentGaps, spec),
+    ],
+    blocked: blockedBy({ deployment, hardwareClass, engine: engine.type }, substrate),
   };
+}
+
+const leftOverReplicas = ({ replicas, scaling }: Spec): Resolved['notActedOn'] =>
+  replicas !== undefined && scaling?.owner === 'Internal'
+    ? [{ path: 'spec.replicas', reason: 'left by another scaler; scaling.owner Internal decides now' }]
+    : [];
+
+function quantizationNotes({ quantization }: Spec, engine: EngineType): Resolved['notActedOn'] {
+  const notes: Partial<Record<EngineType, string | undefined>> = {
+    qwen: quantizations[quantization].note,
+    vllm: vllmNotes[quantization],
+  };
+  const reason = notes[engine];
+  return reason === undefined ? [] : [{ path: 'spec.quantization', reason }];
+}
+
+function acceleratorNotes(
+  engine: EngineType,
+  hardwareClass: HardwareClass | undefined,
+  { name, accelerators }: Substrate,
+): Resolved['notActedOn'] {
+  if (engine === 'external' || !hardwareClass?.spec.accelerator) return [];
+  const path = 'spec.hardware';
+  if (!accelerators) return [{ path, reason: `${name} has no accelerators to give; replicas run on CPU` }];
+  if (usesAccelerator[engine]) return [];
+  return [
+    { path, reason: `the ${engine} engine computes on the CPU beside the accelerator; engine.type vllm uses it` },
+  ];
 }
 
 /** What the spec says, else the hardware class, else the substrate. */
 function limitsOf(
-  { engine }: Spec,
+  { engine, hardware }: Spec,
   hardwareClass: HardwareClass | undefined,
   substrate: Substrate,
 ): Pick<Resolved, 'maxConcurrency' | 'contextLength' | 'threads'> {
@@ -82,26 +116,43 @@ function limitsOf(
   return {
     maxConcurrency: engine.maxConcurrency ?? byClass?.maxConcurrency ?? concurrencyDefault,
     contextLength: engine.contextLength ?? byClass?.contextLength ?? contextLengthDefault,
-    threads: engine.threads ?? byClass?.threads ?? substrate.threads,
+    threads: engine.threads ?? byClass?.threads ?? threadsOf(hardware?.count ?? 1, hardwareClass, substrate),
   };
 }
 
-function chooseEngine(spec: Spec): Resolved['engine'] {
+/** The most that a runtime accepts. */
+const threadsMax = 256;
+
+function threadsOf(devices: number, hardwareClass: HardwareClass | undefined, substrate: Substrate): number {
+  const cpu = hardwareClass?.spec.resources.cpu;
+  if (!substrate.reservesCpu || cpu === undefined) return substrate.threads;
+  return Math.min(threadsMax, Math.max(1, Math.floor(quantityValue(cpu) * devices)));
+}
+
+function chooseEngine(spec: Spec, hardwareClass: HardwareClass | undefined): Resolved['engine'] {
   if (spec.engine.type !== undefined) return { type: spec.engine.type, reason: 'as the spec says' };
   const count = spec.hardware?.count ?? 1;
   if (count === 1) return { type: 'qwen', reason: 'one device' };
+  if (hardwareClass && !hardwareClass.spec.accelerator) return { type: 'qwen', reason: 'no accelerators to share' };
   return { type: 'vllm', reason: `${count} devices share a model` };
 }
 
-function blockedBy(spec: Spec, engine: EngineType, substrate: Substrate): Resolved['blocked'] {
+function blockedBy(candidate: Candidate, substrate: Substrate): Blocked | undefined {
+  const { deployment, engine, hardwareClass } = candidate;
+  const { spec } = deployment;
   if (!substrate.engines.includes(engine)) {
     const known = substrate.engines.join(' or ');
     const message = `${substrate.name} does not run engine ${engine} yet; set spec.engine.type to ${known}`;
     return { condition: 'WorkloadAvailable', reason: 'NotImplemented', message };
   }
   if (engine === 'external') return undefined;
+  const wanted = spec.hardware?.class;
+  if (!hardwareClass && wanted !== undefined) {
+    const message = `there is no HardwareClass "${wanted}"; make it, or name one that "kubectl get hardwareclasses" shows`;
+    return { condition: 'WorkloadAvailable', reason: 'HardwareClassMissing', message };
+  }
   const scheme = spec.model.uri?.split('://')[0];
-  if (substrate.schemes.some((known) => known === scheme)) return undefined;
+  if (substrate.schemes.some((known) => known === scheme)) return substrate.refusal?.(candidate);
   const known = substrate.schemes.map((name) => `${name}://`).join(', ');
   const message = `${substrate.name} does not read ${scheme}:// yet; use one of ${known}`;
   return { condition: 'ModelResolved', reason: 'NotImplemented', message };
@@ -115,6 +166,7 @@ function describe(spec: Spec, engine: EngineType): string {
   const parts = (spec.model.uri ?? '').split('/').filter((part) => part !== '');
   const last = parts.at(-1) ?? '';
   const name = last.replace(/\.(gguf|safetensors)$/i, '').replace(/[.-](i?q\d\w*|f16|f32|bf16)$/i, '');
+  if (engine !== 'qwen') return spec.quantization === 'none' ? name : `${name} ${spec.quantization}`;
   if (spec.model.task === 'Embed') return `${spec.model.servedName ?? name} float32`;
   return `${name} ${quantizations[spec.quantization].to}`;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { durationMs } from '@qwenfleet/core/duration';
+import { timerMs } from '@qwenfleet/core/duration';
 import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { Resolved } from './resolve.ts';
@@ -21,7 +21,7 @@ export function runtimeConfigOf({ spec }: QwenDeployment, resolved: Resolved, ca
       contextLength: resolved.contextLength,
       threads: resolved.threads,
     },
-    drain: { graceMs: durationMs(spec.drain.gracePeriod) },
+    drain: { graceMs: timerMs(spec.drain.gracePeriod) },
   });
 }
 

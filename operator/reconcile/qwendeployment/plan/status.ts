@@ -14,12 +14,13 @@ export function deploymentStatus(
   observed: Observed,
   revision: string | undefined,
 ): DeploymentFindings {
-  const ready = observed.replicas.filter(({ state }) => state === 'ready').length;
+  const staying = observed.replicas.filter(({ state }) => state !== 'draining');
+  const ready = staying.filter(({ state }) => state === 'ready').length;
   return {
     ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
-    replicas: observed.replicas.length,
+    replicas: staying.length,
     readyReplicas: ready,
-    updatedReplicas: observed.replicas.length,
+    updatedReplicas: staying.filter((replica) => (replica.revision ?? revision) === revision).length,
     availableReplicas: ready,
     servedName: resolved.servedName,
     engine: resolved.engine,

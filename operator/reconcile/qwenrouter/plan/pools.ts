@@ -1,4 +1,4 @@
-import { durationMs } from '@qwenfleet/core/duration';
+import { timerMs } from '@qwenfleet/core/duration';
 import { poolConfigSchema, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { QwenDeployment, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
@@ -40,10 +40,10 @@ export function poolConfigOf(
     ...(apiKey === undefined ? {} : { apiKey }),
     hold: {
       queueMax: spec.coldStart.maxQueued,
-      timeoutMs: durationMs(spec.coldStart.holdTimeout),
-      keepAliveMs: Math.max(100, durationMs(spec.coldStart.keepAlive)),
+      timeoutMs: timerMs(spec.coldStart.holdTimeout),
+      keepAliveMs: timerMs(spec.coldStart.keepAlive, 100),
     },
-    saturation: { queueTimeoutMs: durationMs(spec.saturation.queueTimeout) },
+    saturation: { queueTimeoutMs: timerMs(spec.saturation.queueTimeout) },
     ...(fallbackTier === undefined ? {} : { fallbackTier }),
   });
 }

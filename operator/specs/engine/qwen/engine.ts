@@ -1,22 +1,23 @@
-import { imageOf, userArgs, userEnv, type Engine } from '../engine.ts';
+import { homeEnv, terminationEnv } from '../../home-env.ts';
+import { httpPort, sleep, type PodEngine } from '../engine.ts';
+import { configFile } from './config.ts';
+import { hubDir } from '../../weights/paths.ts';
 
-export const configFile = '/etc/qwenfleet/runtime.json';
-
-/** Our own runtime. It reads everything from its configuration, and pulls the weights itself. */
-export const qwenEngine: Engine = {
+/** Our own runtime. It is told everything in one file, pulls weights by itself and drains when it is told to stop. */
+export const qwenEngine: PodEngine = {
   type: 'qwen',
-  port: 8000,
+  reading: 'uri',
   configured: true,
-  container: (input) => ({
-    image: imageOf(input),
+  metricsPort: 'http',
+  tokenSeconds: 'qwenfleet_runtime_time_per_output_token_seconds',
+  refusal: ({ parallelism: { tensor, pipeline, devices } }) =>
+    tensor * pipeline === devices ? undefined : 'the qwen engine runs a model in one process; set engine.type: vllm',
+  container: ({ deployment }) => ({
     command: ['node', 'runtime/main.ts'],
-    args: ['--config', configFile, ...userArgs(input)],
-    env: [
-      { name: 'QWENFLEET_TERMINATION_LOG', value: '/dev/termination-log' },
-      ...input.weights.env,
-      ...userEnv(input),
-    ],
-    readyPath: '/health/ready',
-    livePath: '/health/live',
+    args: ['--config', configFile],
+    env: [...homeEnv, ...terminationEnv, { name: 'HF_HOME', value: hubDir }],
+    ports: [{ name: 'http', containerPort: httpPort, protocol: 'TCP' }],
+    probes: { ready: '/health/ready', live: '/health/live' },
+    preStop: sleep(deployment),
   }),
 };

@@ -1,61 +1,65 @@
-import type { QwenDeployment } from '@qwenfleet/crds/kinds';
-import { imageOf, userArgs, userEnv, type Engine, type EngineInput } from '../engine.ts';
+import type { IEnvVar } from 'kubernetes-models/v1/EnvVar';
+import { cacheDir, hubDir } from '../../weights/paths.ts';
+import { homeEnv } from '../../home-env.ts';
+import { httpPort, type EngineInput, type PodEngine } from '../engine.ts';
+import { computeArgs, modelArgs, serverArgs } from './arguments.ts';
+import { drain } from './drain.ts';
 
-type Quantization = QwenDeployment['spec']['quantization'];
+const command = ['vllm', 'serve'] as const;
 
-/** vLLM reads most checkpoints' own quantisation; these it has to be told. */
-const quantizationArgs: Partial<Record<Quantization, readonly string[]>> = {
-  'awq-int4': ['--quantization', 'awq_marlin'],
-  'gptq-int4': ['--quantization', 'gptq_marlin'],
-  fp8: ['--quantization', 'fp8'],
-  'gguf-q4': ['--quantization', 'gguf'],
-  float32: ['--dtype', 'float32'],
-};
-
-/** vLLM's OpenAI server, over as many devices as the pool's parallelism says. */
-export const vllmEngine: Engine = {
+/** vLLM's OpenAI server, over as many devices and nodes as the pool's parallelism says. */
+export const vllmEngine: PodEngine = {
   type: 'vllm',
-  port: 8000,
+  reading: 'hub',
   configured: false,
+  metricsPort: 'http',
+  tokenSeconds: 'vllm:inter_token_latency_seconds',
+  refusal: () => undefined,
   container: (input) => ({
-    image: imageOf(input),
-    args: [...serveArgs(input), ...userArgs(input)],
-    env: [
-      { name: 'HF_HOME', value: input.weights.cacheDir },
-      { name: 'VLLM_NO_USAGE_STATS', value: '1' },
-      ...input.weights.env,
-      ...userEnv(input),
-    ],
-    readyPath: '/health',
-    livePath: '/health',
+    command,
+    args: [...modelArgs(input), ...serverArgs(input), ...computeArgs(input)],
+    env: env(input),
+    ports: [{ name: 'http', containerPort: httpPort, protocol: 'TCP' }],
+    probes: { ready: '/health', live: '/health' },
+    preStop: drain(input.deployment),
   }),
+  spanning: {
+    leaderArgs: (input) => [...groupArgs(input), '--node-rank', '0'],
+    worker: (input) => ({
+      command,
+      args: [
+        ...modelArgs(input),
+        ...computeArgs(input),
+        ...groupArgs(input),
+        '--node-rank',
+        '$(LWS_WORKER_INDEX)',
+        '--headless',
+      ],
+      env: env(input),
+    }),
+  },
 };
 
-function serveArgs({ deployment: { spec }, resolved, weights }: EngineInput): string[] {
-  const { tensor, pipeline } = spec.parallelism ?? { tensor: spec.hardware?.count ?? 1, pipeline: 1 };
-  return [
-    '--model',
-    weights.location,
-    ...(weights.revision === undefined ? [] : ['--revision', weights.revision]),
-    '--served-model-name',
-    resolved.servedName,
-    ...resolved.aliases,
-    '--port',
-    String(vllmEngine.port),
-    '--max-model-len',
-    String(resolved.contextLength),
-    '--max-num-seqs',
-    String(resolved.maxConcurrency),
-    ...(tensor > 1 ? ['--tensor-parallel-size', String(tensor)] : []),
-    ...(pipeline > 1 ? ['--pipeline-parallel-size', String(pipeline)] : []),
-    ...(quantizationArgs[spec.quantization] ?? []),
-    ...(spec.model.task === 'Embed' ? ['--task', 'embed'] : ['--enable-prefix-caching']),
-    ...adapterArgs(spec.adapters),
-  ];
-}
+/** A LeaderWorkerSet tells each pod where the first one is, and which one it is itself. */
+const groupArgs = ({ parallelism: { nodes } }: EngineInput): string[] => [
+  '--nnodes',
+  String(nodes),
+  '--master-addr',
+  '$(LWS_LEADER_ADDRESS)',
+];
 
-function adapterArgs(adapters: QwenDeployment['spec']['adapters']): string[] {
-  if (adapters === undefined || adapters.length === 0) return [];
-  const modules = adapters.map(({ name, uri }) => `${name}=${uri.replace(/^hf:\/\//, '')}`);
-  return ['--enable-lora', '--max-loras', String(adapters.length), '--lora-modules', ...modules];
+/** Everything that it and its compilers write goes to the cache: the root is read-only, and the user has no home. */
+function env({ weights }: EngineInput): IEnvVar[] {
+  const offline = weights.location.startsWith('/') ? [{ name: 'HF_HUB_OFFLINE', value: '1' }] : [];
+  return [
+    ...homeEnv,
+    // PyTorch's compiler asks for a name, which a user without an entry in /etc/passwd does not have.
+    { name: 'USER', value: 'vllm' },
+    { name: 'HF_HOME', value: hubDir },
+    { name: 'VLLM_CACHE_ROOT', value: `${cacheDir}/vllm` },
+    { name: 'TORCHINDUCTOR_CACHE_DIR', value: `${cacheDir}/inductor` },
+    { name: 'TRITON_CACHE_DIR', value: `${cacheDir}/triton` },
+    { name: 'VLLM_NO_USAGE_STATS', value: '1' },
+    ...offline,
+  ];
 }

@@ -1,0 +1,74 @@
+import type { Capabilities } from '../../../specs/capabilities.ts';
+import type { Images } from '../../../specs/images.ts';
+import type { KubeObject } from '../../../specs/object.ts';
+import { neighbourObjects, supportingObjects, workloadObject, type Surroundings } from '../../../specs/pool/objects.ts';
+import { poolOf, type Pool } from '../../../specs/pool/pool.ts';
+import { newRecord, recordConfigMap, recordsToKeep, type RevisionRecord } from '../../../specs/pool/record.ts';
+import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
+import type { DeploymentPlan } from '../plan.ts';
+
+/** A revision that has pods now. During a rollout there are two. */
+export type LiveRevision = {
+  revision: string;
+  /** Left out where somebody else writes the replicas of its workload. */
+  replicas?: number | undefined;
+};
+
+export type ClusterInput = Surroundings & {
+  deployment: QwenDeployment;
+  hardwareClass: HardwareClass | undefined;
+  images: Images;
+  capabilities: Capabilities;
+  /** Every revision that the cluster has a record of, see `readRecord`. */
+  records: readonly RevisionRecord[];
+  /** Which revisions run, as the rollout decides; the newest alone, as many as at a start, when left out. */
+  live?: ((newest: string) => readonly LiveRevision[]) | undefined;
+};
+
+export type ClusterObjects = {
+  /** Revision of what the spec wants now; undefined where no pods run. */
+  revision: string | undefined;
+  /** In the order in which they are applied. */
+  objects: readonly KubeObject[];
+  /**
+   * May objects of the pool that are not among these be deleted? Not while the pool is paused, nor while its spec asks
+   * for what cannot be had: what runs then goes on running.
+   */
+  prune: boolean;
+};
+
+const untouched = { revision: undefined, objects: [], prune: false } as const;
+
+/** Everything that a pool is in a cluster. Pure: the same input gives the same objects, byte by byte. */
+export function clusterObjects(plan: DeploymentPlan, input: ClusterInput): ClusterObjects {
+  const { deployment, hardwareClass, images, capabilities } = input;
+  const { resolved, runtime } = plan;
+  if (deployment.spec.paused || resolved.blocked) return untouched;
+  const pool = poolOf({ deployment, hardwareClass, resolved, config: runtime?.config, images, capabilities });
+  if (!pool) return { ...untouched, prune: true };
+  const live = input.live?.(pool.revision) ?? [{ revision: pool.revision, replicas: plan.initialReplicas }];
+  return {
+    revision: pool.revision,
+    objects: [
+      ...supportingObjects(pool, input),
+      ...revisionObjects(pool, input.records, live),
+      ...neighbourObjects(pool, input),
+    ],
+    prune: true,
+  };
+}
+
+/** Records come before the workloads whose pods read them. What is recorded is never rendered again. */
+function revisionObjects(pool: Pool, records: readonly RevisionRecord[], live: readonly LiveRevision[]): KubeObject[] {
+  const { deployment, revision } = pool;
+  const known = records.some((record) => record.revision === revision) ? records : [newRecord(pool), ...records];
+  const running = new Set([revision, ...live.map((each) => each.revision)]);
+  const kept = recordsToKeep(known, running, deployment.spec.rollout.revisionHistoryLimit);
+  return [
+    ...kept.map((record) => recordConfigMap(deployment, pool, record)),
+    ...live.flatMap(({ revision: name, replicas }) => {
+      const record = kept.find((each) => each.revision === name);
+      return record ? [workloadObject(pool, record.workload, { revision: name, replicas })] : [];
+    }),
+  ];
+}

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { cpuClass, deploymentOf, routerOf, secretOf } from '../../../harness/objects.ts';
+import { localSubstrate } from '../../../local/substrate.ts';
+import { resolveDeployment } from '../../qwendeployment/plan/resolve.ts';
+import { poolConfigOf } from './pools.ts';
+
+type Fields = Record<string, unknown>;
+
+function poolOf(spec: Fields = {}, router: Fields = {}): ReturnType<typeof poolConfigOf> {
+  const deployment = deploymentOf(spec);
+  const resolved = resolveDeployment(deployment, cpuClass, localSubstrate);
+  const secrets = [secretOf('bought', { token: ' abc\n', other: 'def' })];
+  return poolConfigOf({ deployment, resolved }, routerOf(router), secrets, 0.25);
+}
+const uri = 'hf://Qwen/Qwen3-0.6B';
+const external = (engine: Fields = {}): Fields => ({
+  engine: { type: 'external', url: 'http://10.0.0.7:8000', ...engine },
+  hardware: undefined,
+  model: { servedName: 'gpt', aliases: ['gpt-latest'] },
+});
+
+describe('a pool as the router sees it', () => {
+  it('has what it serves, what it costs, and how much of it at once', () => {
+    expect(poolOf({ quantization: 'int8' })).toMatchObject({
+      name: 'small',
+      tier: 'small',
+      engine: 'qwen',
+      task: 'generate',
+      models: [],
+      upstreamModel: 'small',
+      description: 'Qwen3-0.6B int8',
+      contextLength: 2048,
+      concurrency: 8,
+      costPerToken: 0.25,
+      capabilities: { tools: false, json: false, vision: false },
+    });
+  });
+
+  it('has every name that a client may use, each once and not its own', () => {
+    expect(poolOf({ model: { uri, servedName: 'qwen', aliases: ['latest', 'small'] } }).models).toEqual([
+      'qwen',
+      'latest',
+    ]);
+  });
+
+  it('can do what its spec says it can', () => {
+    const { capabilities } = poolOf({ model: { uri, capabilities: ['Tools', 'Vision'] } });
+    expect(capabilities).toEqual({ tools: true, json: false, vision: true });
+  });
+
+  it('makes vectors when that is its task', () => {
+    expect(poolOf({ model: { uri, task: 'Embed' } }).task).toBe('embed');
+  });
+
+  it('holds and queues as long as its spec says', () => {
+    const coldStart = { maxQueued: 3, holdTimeout: '7s', keepAlive: '2s' };
+    expect(poolOf({ coldStart, saturation: { queueTimeout: '1500ms' } })).toMatchObject({
+      hold: { queueMax: 3, timeoutMs: 7_000, keepAliveMs: 2_000 },
+      saturation: { queueTimeoutMs: 1_500 },
+    });
+  });
+
+  it('has a key of its own for an external server, without the line end that editors add', () => {
+    expect(poolOf(external({ secretRef: { name: 'bought' } })).apiKey).toBe('abc');
+    expect(poolOf(external({ secretRef: { name: 'bought', key: 'other' } })).apiKey).toBe('def');
+    expect(poolOf(external())).not.toHaveProperty('apiKey');
+  });
+
+  it('asks an external server by the name that it knows', () => {
+    expect(poolOf(external())).toMatchObject({ upstreamModel: 'gpt', models: ['gpt', 'gpt-latest'] });
+    expect(poolOf(external({ upstreamModel: 'gpt-17-large' })).upstreamModel).toBe('gpt-17-large');
+  });
+
+  it('is answered for by its own choice of tier, else by the router’s order', () => {
+    const fallback = { order: ['70b', 'medium', 'small'] };
+    expect(poolOf({}, { fallback }).fallbackTier).toBe('large');
+    expect(poolOf({ coldStart: { fallbackTier: '13b' } }, { fallback }).fallbackTier).toBe('medium');
+    expect(poolOf({}, { fallback: { order: ['small'] } })).not.toHaveProperty('fallbackTier');
+    expect(poolOf()).not.toHaveProperty('fallbackTier');
+  });
+});

@@ -1,0 +1,47 @@
+import { revisionsMax } from '@qwenfleet/crds/qwendeployment/rollout-status';
+import type { Observed, RolloutSpec, RolloutState } from './types.ts';
+
+/** A pool before its first rollout: what is there serves. Whoever has most replicas counts, if a status was lost. */
+export function adopt({ aim, revisions }: Observed, spec: RolloutSpec, nowMs: number): RolloutState {
+  const [largest] = revisions.toSorted((a, b) => b.ready - a.ready || b.replicas - a.replicas);
+  const current = largest && largest.replicas > 0 ? largest.revision : aim;
+  return {
+    current,
+    update: undefined,
+    round: 0,
+    strategy: spec.strategy,
+    step: 0,
+    weight: 0,
+    startedAtMs: nowMs,
+    stepStartedAtMs: undefined,
+    progress: { atMs: nowMs, ready: 0, old: 0 },
+    drainFirst: undefined,
+    promoted: false,
+    told: Object.fromEntries(revisions.map(({ revision, replicas }) => [revision, replicas])),
+    rejected: undefined,
+    obeyed: {},
+    hot: undefined,
+    history: [],
+    reason: 'as found',
+  };
+}
+
+/** Revisions whose objects help nobody: they have no replicas, do not serve or come, and no rollback knows them. */
+export function prunable({ current, update, history }: RolloutState, { aim, revisions }: Observed): string[] {
+  const kept = new Set([current, update, aim, ...history.map(({ revision }) => revision)]);
+  return revisions
+    .filter(({ revision, replicas, ready }) => replicas === 0 && ready === 0 && !kept.has(revision))
+    .map(({ revision }) => revision);
+}
+
+/** What was told, with revisions that turned up from elsewhere; bounded, the serving and the coming always among them. */
+export function bounded(
+  told: Readonly<Record<string, number>>,
+  { current, update }: RolloutState,
+): Record<string, number> {
+  const entries = Object.entries(told).filter(
+    ([revision, replicas]) => replicas > 0 || revision === current || revision === update,
+  );
+  const first = ([revision]: [string, number]): number => Number(revision !== current && revision !== update);
+  return Object.fromEntries(entries.toSorted((a, b) => first(a) - first(b)).slice(0, revisionsMax));
+}

@@ -1,0 +1,50 @@
+import type { Limits } from '../shift.ts';
+import type { RevisionView, RolloutSpec, RolloutState, StrategyName, Verdict } from '../types.ts';
+
+/** What a strategy decides on: one rollout at one moment. */
+export type Turn = {
+  state: RolloutState;
+  spec: RolloutSpec;
+  /** Replicas wanted, all revisions together. */
+  desired: number;
+  stable: RevisionView;
+  update: RevisionView;
+  /** Replicas of revisions that are neither and still leave. */
+  leaving: number;
+  limits: Limits;
+  verdict: Verdict;
+  /** Do the routers count for this step already? */
+  counting: boolean;
+  nowMs: number;
+};
+
+/** What a rollout waits for: only waiting for replicas counts against the deadline. */
+export type Waits = 'replicas' | 'time' | 'data' | 'person' | 'room';
+
+export type Move = {
+  /** Replicas that both revisions should have at this step. */
+  goal: { stable: number; update: number };
+  /** Most replicas of all revisions together. */
+  cap: number;
+  step: number;
+  /** Percent of the traffic for the update. */
+  weight: number;
+  stepStartedAtMs: number | undefined;
+  waits: Waits;
+  /** The update has replaced everything. */
+  done: boolean;
+  reason: string;
+};
+
+/** A way to replace a revision: pure, and all of its memory is in the state. */
+export type Strategy = {
+  name: StrategyName;
+  /** Can an old replica make room for a new one, when no accelerator is spare? */
+  drains: boolean;
+  next(turn: Turn): Move;
+};
+
+/** When the routers began to send this weight: undefined until they do. */
+export function stepStart({ state, update, counting, nowMs }: Turn, weight: number): number | undefined {
+  return state.stepStartedAtMs ?? (counting && update.weight === weight ? nowMs : undefined);
+}

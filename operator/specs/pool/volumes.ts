@@ -1,0 +1,36 @@
+import type { IVolume } from 'kubernetes-models/v1/Volume';
+import type { IVolumeMount } from 'kubernetes-models/v1/VolumeMount';
+import { configFolder, configFileName } from '../engine/qwen/config.ts';
+import { cacheMount, cacheVolume } from '../weights/cache.ts';
+import { revisionName, type Pool } from './pool.ts';
+
+/** Devices that share a model talk through /dev/shm, and a container has 64 MB of it where nobody asks for more. */
+const sharedMemoryDefault = '4Gi';
+
+/** The root of every container is read-only: these are the places where something may be written, or is told. */
+export function volumesOf(pool: Pool): IVolume[] {
+  const { deployment, name, revision, engine, weights } = pool;
+  const sharedMemory = sharedMemoryOf(pool);
+  const items = [{ key: configFileName, path: configFileName }];
+  return [
+    cacheVolume(deployment.spec.cache),
+    { name: 'tmp', emptyDir: {} },
+    ...(engine.configured ? [{ name: 'config', configMap: { name: revisionName(name, revision), items } }] : []),
+    ...(sharedMemory === undefined ? [] : [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: sharedMemory } }]),
+    ...weights.volumes,
+  ];
+}
+
+export function mountsOf(pool: Pool): IVolumeMount[] {
+  const { engine, weights } = pool;
+  return [
+    cacheMount,
+    { name: 'tmp', mountPath: '/tmp' },
+    ...(engine.configured ? [{ name: 'config', mountPath: configFolder, readOnly: true }] : []),
+    ...(sharedMemoryOf(pool) === undefined ? [] : [{ name: 'shm', mountPath: '/dev/shm' }]),
+    ...weights.mounts,
+  ];
+}
+
+const sharedMemoryOf = ({ hardwareClass, parallelism }: Pool): string | undefined =>
+  hardwareClass?.spec.sharedMemory ?? (parallelism.tensor * parallelism.pipeline > 1 ? sharedMemoryDefault : undefined);
