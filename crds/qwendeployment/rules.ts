@@ -25,6 +25,7 @@ const modelRules: Rule[] = [
   rule<Whole>({
     id: 'name-letter',
     path: '',
+    fieldPath: '.metadata.name',
     cel: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
     message:
       'metadata.name must begin with a letter and have lower-case letters, digits and dashes only, because a Service gets the same name',
