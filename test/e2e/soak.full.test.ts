@@ -16,8 +16,10 @@ const abortEvery = 20;
 /** What a process may have grown since it was warm: a heap that is not yet collected, no more. */
 const grownShareMax = 0.25;
 const grownBytesMax = 64 * 2 ** 20;
-/** Connections that are kept alive close within seconds; a slow machine gets more. */
-const settleMs = 60_000;
+/** The router keeps a client's idle connection for 75 s (`router/http/server.ts`); a slow machine gets more. */
+const settleMs = 150_000;
+/** Connections that this suite's own polling holds; fewer than the clients that give up, so a leak still shows. */
+const pollingFilesMax = 4;
 
 /** A start, the load, and what a busy machine adds. */
 const beforeWithinMs = 600_000;
@@ -88,9 +90,15 @@ describe('two minutes of mixed load, with clients that give up', () => {
     expect((await processesOf()).map(({ pid }) => pid)).toEqual(fresh.map(({ pid }) => pid));
   });
 
-  it('closes every file and connection again', async () => {
-    await eventually(processesOf, (seen) => seen.every(({ files }, at) => files <= (fresh[at]?.files ?? 0)), settleMs);
-  });
+  it(
+    'closes every file and connection again',
+    async () => {
+      const settled = (seen: Process[]): boolean =>
+        seen.every(({ files }, at) => files <= (fresh[at]?.files ?? 0) + pollingFilesMax);
+      await eventually(processesOf, settled, settleMs);
+    },
+    beforeWithinMs,
+  );
 
   it('does not let memory grow', async () => {
     const now = await processesOf();
