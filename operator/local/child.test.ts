@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { FromChild } from '@qwenfleet/core/fleet/channel';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -8,6 +8,7 @@ import { Child } from './child.ts';
 
 type Heard = {
   child: Child;
+  configFile: string;
   logFile: string;
   said: FromChild[];
   ends: { code: number | null; signal: string | null }[];
@@ -19,18 +20,20 @@ afterEach(() => {
 });
 
 function start(program: string): Heard {
-  const logFile = path.join(scratchFolder(onTestFinished), 'logs/child.log');
+  const folder = scratchFolder(onTestFinished);
+  const logFile = path.join(folder, 'logs/child.log');
+  const configFile = path.join(folder, 'config.json');
   const said: FromChild[] = [];
   const ends: Heard['ends'] = [];
   const child = new Child({
     entry: fixture(program),
-    args: [],
+    args: ['--config', configFile],
     logFile,
     onMessage: (message) => said.push(message),
     onExit: (how) => ends.push(how),
   });
   started.push(child);
-  return { child, logFile, said, ends };
+  return { child, configFile, logFile, said, ends };
 }
 
 const isReady = ({ said }: Heard): boolean => said.some(({ type }) => type === 'ready');
@@ -55,6 +58,7 @@ describe('a process of the fleet', () => {
     const heard = start('busy');
     await until(() => isReady(heard), 'ready');
     await heard.child.stop(60_000);
+    expect(existsSync(`${heard.configFile}.finished`)).toBe(true);
     expect(heard.ends).toEqual([{ code: 0, signal: null }]);
   });
 
