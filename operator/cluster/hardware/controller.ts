@@ -2,8 +2,9 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Node, Pod } from '@qwenfleet/kube/kinds';
 import type { Cache } from '@qwenfleet/kube/reflector/store';
-import type { CustomObject } from '../kinds.ts';
+import { hardwareKind, type CustomObject } from '../kinds.ts';
 import { classOf } from '../parse.ts';
+import { writeStatus } from '../status-writer.ts';
 
 export type HardwareControllerParts = {
   client: KubeClient;
@@ -14,7 +15,6 @@ export type HardwareControllerParts = {
 
 /** Nodes and pods move often; how many devices are free is for people to read, and may be a little old. */
 const lookAgainMs = 30_000;
-const statusManager = 'qwen-operator-status';
 
 /** Says of each HardwareClass how many of its devices there are, and how many our pods have left. */
 export class HardwareController {
@@ -38,14 +38,9 @@ export class HardwareController {
       .list()
       .filter((pod) => names.has(pod.spec?.nodeName ?? '') && !isOver(pod))
       .reduce((sum, pod) => sum + devicesOf(pod, resourceName), 0);
-    const { generation, name } = object.metadata;
-    const status = { observedGeneration: generation, devices, devicesFree: Math.max(0, devices - taken) };
-    if (!matches(object.status, status)) {
-      const { apiVersion, kind } = object;
-      const wanted = { apiVersion, kind, metadata: { name }, status };
-      const resource = { apiVersion, kind, plural: 'hardwareclasses', namespaced: false };
-      await client.applyStatus(wanted, { fieldManager: statusManager, force: true, signal, resource });
-    }
+    const { generation: observedGeneration } = object.metadata;
+    const status = { observedGeneration, devices, devicesFree: Math.max(0, devices - taken) };
+    await writeStatus(client, { resource: hardwareKind, object, status }, signal);
     return { requeueAfterMs: lookAgainMs };
   }
 }
@@ -62,8 +57,3 @@ function devicesOf({ spec }: Pod, resourceName: string): number {
   const { containers = [] } = (spec ?? {}) as { containers?: { resources?: { limits?: Record<string, string> } }[] };
   return containers.reduce((sum, { resources }) => sum + Number(resources?.limits?.[resourceName] ?? 0), 0);
 }
-
-const matches = (status: unknown, wanted: Record<string, unknown>): boolean =>
-  typeof status === 'object' &&
-  status !== null &&
-  Object.entries(wanted).every(([key, value]) => Reflect.get(status, key) === value);

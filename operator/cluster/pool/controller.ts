@@ -11,12 +11,13 @@ import type { Images } from '../../specs/images.ts';
 import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
-import type { CustomObject } from '../kinds.ts';
+import { poolKind, type CustomObject } from '../kinds.ts';
 import { signalOf } from '../load/signal.ts';
 import type { MergedLoad } from '../load/merge.ts';
+import { writeStatus } from '../status-writer.ts';
 import { capabilities, observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
-import { isWritten, readyChange, statusOf, writtenStatus } from './status.ts';
+import { readyChange, statusOf, writtenStatus } from './status.ts';
 import { keptWorkloads, sizesOf, writeSizes } from './workloads.ts';
 
 export type PoolControllerParts = {
@@ -33,8 +34,6 @@ export type PoolControllerParts = {
   /** Whether the routers that should know the pool know it as it is. */
   routerOf: (object: CustomObject) => Observed['router'];
 };
-
-const statusManager = 'qwen-operator-status';
 
 /** Brings one QwenDeployment's objects to what its spec means, its replicas to what its scaler wants, and says so. */
 export class PoolController {
@@ -139,7 +138,6 @@ export class PoolController {
       router,
       outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),
     };
-    const { name, namespace } = object.metadata;
     const before = writtenStatus(object.status);
     const findings = clusterStatus({ deployment, plan, observed, revision, capabilities });
     const status = statusOf(findings, before, {
@@ -148,14 +146,9 @@ export class PoolController {
       updated: replicas.filter((replica) => replica.revision === revision).length,
       currentRevision: currentRevisionOf(seen),
     });
-    if (isWritten(object.status, status)) return;
     const change = readyChange(before, status);
     if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
-    const { apiVersion, kind } = object;
-    await client.applyStatus(
-      { apiVersion, kind, metadata: { name, namespace }, status },
-      { fieldManager: statusManager, force: true, signal },
-    );
+    await writeStatus(client, { resource: poolKind, object, status }, signal);
   }
 }
 

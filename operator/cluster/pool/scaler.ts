@@ -25,10 +25,6 @@ export class PoolScaler {
   /** The workload was seen at zero, as wanted: whatever it has after that, somebody else gave it. */
   #reachedZero = false;
 
-  get state(): ScaleState | undefined {
-    return this.#state;
-  }
-
   /** How many replicas there should be now. @param nowMs epoch milliseconds, so that decisions keep their time in the status. */
   look({ spec, live, remembered, initial, ready, starting, signal }: Look, nowMs: number): Verdict {
     const before = this.#state ?? initialState(live ?? remembered ?? initial, spec, nowMs);

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Condition } from '@qwenfleet/crds/status';
 import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
 import { statusSchema } from '@qwenfleet/crds/qwendeployment/status';
-import { withTransitions } from '../../reconcile/conditions.ts';
+import { secondTime } from '@qwenfleet/kube/time';
 import type { DeploymentFindings } from '../../reconcile/qwendeployment/plan/status.ts';
 import type { ScaleState } from '../../scale/types.ts';
+import { conditionsOf } from '../status-writer.ts';
 
 /** A status that has been written, perhaps by another version of us: only what is read again. */
 const writtenSchema = statusSchema.pick({ conditions: true, scaling: true }).loose();
@@ -29,9 +28,7 @@ export function statusOf(
   before: WrittenStatus,
   { nowMs, scaling, updated, currentRevision }: StatusParts,
 ): QwenDeploymentStatus {
-  const conditions: Condition[] = withTransitions(before.conditions ?? [], findings.conditions, iso(nowMs));
-  const generation = findings.observedGeneration;
-  const history = (scaling?.history ?? []).map(({ atMs, from, to, reason }) => ({ at: iso(atMs), from, to, reason }));
+  const history = (scaling?.history ?? []).map(({ atMs, ...step }) => ({ ...step, at: secondTime(atMs) }));
   const kept = history.length > 0 ? history : (before.scaling?.history ?? []);
   const last = kept[0];
   return {
@@ -42,9 +39,10 @@ export function statusOf(
       ...findings.scaling,
       ...(last === undefined ? {} : { lastScaleTime: last.at, reason: last.reason, history: kept }),
     },
-    conditions: conditions.map((condition) =>
-      generation === undefined ? condition : { ...condition, observedGeneration: generation },
-    ),
+    conditions: conditionsOf(findings.conditions, before.conditions, {
+      generation: findings.observedGeneration,
+      nowEpochMs: nowMs,
+    }),
   };
 }
 
@@ -59,11 +57,3 @@ export function readyChange(
   const quiet = is.status === 'True' || is.reason === 'Starting' || is.reason === 'Suspended';
   return { type: quiet ? 'Normal' : 'Warning', reason: is.reason, note: is.message };
 }
-
-/** Would writing the status change nothing? */
-export const isWritten = (before: unknown, status: object): boolean => isDeepStrictEqual(plain(before), plain(status));
-
-/** As JSON has it: without what is undefined, and with keys in any order. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? {}));
-
-const iso = (epochMs: number): string => new Date(epochMs).toISOString().replace(/\.\d+Z$/, 'Z');

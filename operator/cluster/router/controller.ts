@@ -6,8 +6,7 @@ import { isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
 import { secrets } from '@qwenfleet/kube/kinds';
-import { keyOf, type KubeObject } from '@qwenfleet/kube/object';
-import { withTransitions } from '../../reconcile/conditions.ts';
+import { keyOf } from '@qwenfleet/kube/object';
 import { conditionOf } from '../../reconcile/qwendeployment/plan/pods/live.ts';
 import { containerFailure } from '../../reconcile/qwendeployment/plan/pods/container.ts';
 import { clusterRouter, type ClusterRouter } from '../../reconcile/qwenrouter/plan/cluster.ts';
@@ -16,11 +15,12 @@ import type { Images } from '../../specs/images.ts';
 import type { Applier } from '../applier.ts';
 import { childKey } from '../children.ts';
 import type { Caches } from '../caches.ts';
-import type { CustomObject } from '../kinds.ts';
+import { routerKind, type CustomObject } from '../kinds.ts';
 import { classOf, poolOf, routerOf } from '../parse.ts';
 import type { RouterReport } from '../load/merge.ts';
 import { capabilities, observePool, type PoolSeen } from '../pool/observe.ts';
-import { isWritten, writtenStatus } from '../pool/status.ts';
+import { writtenStatus } from '../pool/status.ts';
+import { conditionsOf, writeStatus } from '../status-writer.ts';
 
 export type RouterControllerParts = {
   client: KubeClient;
@@ -34,7 +34,6 @@ export type RouterControllerParts = {
 
 /** Keys are read again this often: a rotated Secret is not watched, so that the operator needs no right to list them. */
 const lookAgainMs = 60_000;
-const statusManager = 'qwen-operator-status';
 
 /** Brings one QwenRouter's objects to what it means; its pods follow their configuration by themselves. */
 export class RouterController {
@@ -129,23 +128,12 @@ export class RouterController {
         health: new Map(pools.map((pool) => [pool.object.metadata.name, healthOf(pool)])),
       },
     });
-    const nowIso = new Date(environment.clock.epochMs()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const conditions = withTransitions(writtenStatus(object.status).conditions ?? [], findings.conditions, nowIso);
-    const status: QwenRouterStatus = {
-      ...findings,
-      conditions: conditions.map((condition) =>
-        generation === undefined ? condition : { ...condition, observedGeneration: generation },
-      ),
-    };
-    if (isWritten(object.status, status)) return;
-    const { apiVersion, kind } = object;
-    const wanted: KubeObject & { status: QwenRouterStatus } = {
-      apiVersion,
-      kind,
-      metadata: { name, namespace },
-      status,
-    };
-    await client.applyStatus(wanted, { fieldManager: statusManager, force: true, signal });
+    const conditions = conditionsOf(findings.conditions, writtenStatus(object.status).conditions, {
+      generation,
+      nowEpochMs: environment.clock.epochMs(),
+    });
+    const status: QwenRouterStatus = { ...findings, conditions };
+    await writeStatus(client, { resource: routerKind, object, status }, signal);
   }
 }
 

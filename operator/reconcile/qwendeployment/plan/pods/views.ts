@@ -1,4 +1,4 @@
-import { epochMsOf } from '@qwenfleet/core/time';
+import { epochMsOf } from '@qwenfleet/core/timestamp';
 import { revisionLabel, roleLabel } from '../../../../specs/labels.ts';
 import type { Failure, ReplicaView } from '../observed.ts';
 import { containerFailure } from './container.ts';
@@ -58,7 +58,9 @@ function firstFailure(pods: readonly LivePod[], { claims, wanted }: PodsInput): 
 
 /** How long ago the pod was made, where that is longer than a replica may take to answer. */
 function overdueMs({ metadata }: LivePod, { progressDeadlineMs, nowEpochMs }: PodsInput): number | undefined {
-  const ageMs = nowEpochMs - epochMsOf(metadata.creationTimestamp);
+  const madeEpochMs = epochMsOf(metadata.creationTimestamp);
+  if (madeEpochMs === undefined) return undefined;
+  const ageMs = nowEpochMs - madeEpochMs;
   return ageMs > progressDeadlineMs ? ageMs : undefined;
 }
 

@@ -1,0 +1,36 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition } from '@qwenfleet/crds/status';
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import type { Resource } from '@qwenfleet/kube/resource';
+import { secondTime } from '@qwenfleet/kube/time';
+import { withTransitions, type Finding } from '../reconcile/conditions.ts';
+import type { CustomObject } from './kinds.ts';
+
+const fieldManager = 'qwen-operator-status';
+
+/** Findings as conditions of an object: with the time of their last flip, and the generation that they were seen at. */
+export function conditionsOf(
+  findings: readonly Finding[],
+  before: readonly Condition[] | undefined,
+  { generation, nowEpochMs }: { generation: number | undefined; nowEpochMs: number },
+): Condition[] {
+  return withTransitions(before ?? [], findings, secondTime(nowEpochMs)).map((condition) =>
+    generation === undefined ? condition : { ...condition, observedGeneration: generation },
+  );
+}
+
+/** Writes the status of an object as the cache has it, unless that would change nothing. */
+export async function writeStatus(
+  client: KubeClient,
+  { resource, object, status }: { resource: Resource<CustomObject>; object: CustomObject; status: object },
+  signal: AbortSignal,
+): Promise<void> {
+  if (isDeepStrictEqual(plain(object.status), plain(status))) return;
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace } = metadata;
+  const wanted: CustomObject = { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, status };
+  await client.applyStatus(wanted, { fieldManager, force: true, signal, resource });
+}
+
+/** As JSON has it: without what is undefined, and with keys in any order. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? {}));
