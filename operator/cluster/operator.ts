@@ -5,7 +5,7 @@ import { changesOf, ownerKeys, type KeysOf, type Source } from '@qwenfleet/kube/
 import type { Environment } from '@qwenfleet/kube/environment';
 import { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import { nodes, type Node } from '@qwenfleet/kube/kinds';
-import { keyOf, type KubeObject } from '@qwenfleet/kube/object';
+import { keyOf, splitKey, type KubeObject } from '@qwenfleet/kube/object';
 import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { Agent } from 'undici';
@@ -39,10 +39,10 @@ export class ClusterOperator {
   readonly #caches: Caches;
   readonly #nodes: Reflector<Node>;
   readonly #poller: LoadPoller;
-  readonly #routers: RouterController;
   readonly #events: EventRecorder;
-  readonly #controllers: readonly Controller[];
-  readonly #poolQueue: Controller;
+  readonly #pools: Controller;
+  readonly #routers: Controller;
+  readonly #hardware: Controller;
   readonly #stopping = new AbortController();
   readonly #agent = new Agent({ connect: { timeout: routerConnectMs }, connections: 4 });
   #polling: Promise<void> | undefined;
@@ -57,11 +57,12 @@ export class ClusterOperator {
       agent: this.#agent,
       clock: environment.clock,
       log: environment.log,
-      onChange: (key) => this.#loadChanged(key),
+      onLoad: (key, names) => this.#loadChanged(key, names),
+      onPools: (key) => this.#poolsChanged(key),
     });
     const caches = this.#caches;
     const applier = new Applier(client, fieldManager);
-    this.#routers = new RouterController({
+    const routers = new RouterController({
       client,
       caches,
       applier,
@@ -91,16 +92,13 @@ export class ClusterOperator {
         { name, sources, workers, reconcile: (key, { signal }) => of.reconcile(key, signal) },
         environment,
       );
-    this.#poolQueue = controller('qwendeployments', this.#poolSources(), pools);
-    this.#controllers = [
-      this.#poolQueue,
-      controller('qwenrouters', this.#routerSources(), this.#routers),
-      controller(
-        'hardwareclasses',
-        [changesOf(caches.classes), changesOf(this.#nodes, () => this.#allClasses())],
-        hardware,
-      ),
-    ];
+    this.#pools = controller('qwendeployments', this.#poolSources(), pools);
+    this.#routers = controller('qwenrouters', this.#routerSources(), routers);
+    this.#hardware = controller(
+      'hardwareclasses',
+      [changesOf(caches.classes), changesOf(this.#nodes, () => this.#allClasses())],
+      hardware,
+    );
   }
 
   /** Starts to follow the API server; caches may be warm before this process leads. */
@@ -130,6 +128,10 @@ export class ClusterOperator {
     await Promise.all(this.#controllers.map((controller) => controller.stop()));
     await this.#events.stop();
     await Promise.all([this.#caches.stop(), this.#nodes.stop(), this.#agent.close()]);
+  }
+
+  get #controllers(): readonly Controller[] {
+    return [this.#pools, this.#routers, this.#hardware];
   }
 
   #poolSources(): Source[] {
@@ -190,11 +192,15 @@ export class ClusterOperator {
     return heard.length === reports.length && heard.every((report) => pool.metadata.name in report) ? 'ready' : 'stale';
   }
 
-  #loadChanged(routerKey: string): void {
-    const router = this.#caches.routers.cache.get(routerKey);
-    if (!router) return;
-    for (const key of this.#poolKeysIn(router.metadata.namespace)) this.#poolQueue.queue.add(key);
-    this.#controllers[1]?.queue.add(routerKey);
+  /** Only the pools whose load moved: the others, and their routers, have nothing new to say. */
+  #loadChanged(routerKey: string, pools: readonly string[]): void {
+    const { namespace } = splitKey(routerKey);
+    for (const name of pools) this.#pools.queue.add(keyOf({ metadata: { namespace, name } }));
+  }
+
+  #poolsChanged(routerKey: string): void {
+    for (const key of this.#poolKeysIn(splitKey(routerKey).namespace)) this.#pools.queue.add(key);
+    this.#routers.queue.add(routerKey);
   }
 
   #routerAddresses(): Map<string, RouterAddress[]> {

@@ -1,5 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { routerLoadSchema } from '@qwenfleet/core/load/pool-report';
+import { routerLoadSchema, type PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Logger } from '@qwenfleet/core/log';
 import { request, type Dispatcher } from 'undici';
 import type { RouterReport } from './merge.ts';
@@ -14,7 +14,7 @@ const bodyBytesMax = 4 * 1024 * 1024;
 /** One router pod. */
 export type RouterAddress = { id: string; url: string };
 
-type Heard = { atMs: number; report: NonNullable<RouterReport> };
+type Heard = { atMs: number; report: Report };
 
 export type PollerParts = {
   /** The routers of each QwenRouter by its key, as they are now. */
@@ -22,8 +22,10 @@ export type PollerParts = {
   agent: Dispatcher;
   clock: Clock;
   log: Logger;
-  /** Something about the load of a router's pools changed. */
-  onChange: (routerKey: string) => void;
+  /** The load of these pools changed, at any router of a QwenRouter. */
+  onLoad: (routerKey: string, pools: readonly string[]) => void;
+  /** A router knows other pools than before. */
+  onPools: (routerKey: string) => void;
 };
 
 /** Asks every router for its load, once a second, and remembers the last answers. */
@@ -62,29 +64,41 @@ export class LoadPoller {
     await Promise.all(
       [...routers].map(async ([key, addresses]) => {
         const changes = await Promise.all(addresses.map((address) => this.#ask(address, signal)));
-        if (changes.some(Boolean)) this.#parts.onChange(key);
+        const loaded = new Set(changes.flatMap(({ load }) => load));
+        if (changes.some(({ pools }) => pools)) this.#parts.onPools(key);
+        else if (loaded.size > 0) this.#parts.onLoad(key, [...loaded]);
       }),
     );
   }
 
-  /** True when the router says something else than before. */
-  async #ask({ id, url }: RouterAddress, signal: AbortSignal): Promise<boolean> {
-    const before = this.#heard.get(id);
+  async #ask({ id, url }: RouterAddress, signal: AbortSignal): Promise<Change> {
+    const before = this.#heard.get(id)?.report ?? {};
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
       const { statusCode, body } = await request(`${url}/load`, { dispatcher: this.#parts.agent, signal: limit });
       const text = await body.text();
-      if (statusCode !== 200 || text.length > bodyBytesMax) return false;
+      if (statusCode !== 200 || text.length > bodyBytesMax) return unchanged;
       const { pools } = routerLoadSchema.parse(JSON.parse(text));
       this.#heard.set(id, { atMs: this.#parts.clock.nowMs(), report: pools });
-      return counts(pools) !== counts(before?.report ?? {});
+      return changeOf(before, pools);
     } catch (error) {
       this.#parts.log.debug({ router: id, err: error }, 'a router does not report its load');
-      return false;
+      return unchanged;
     }
   }
 }
 
+type Report = NonNullable<RouterReport>;
+
+/** What a report says that the one before did not: pools whose load is another, and whether it has other pools. */
+type Change = { load: readonly string[]; pools: boolean };
+const unchanged: Change = { load: [], pools: false };
+
+function changeOf(before: Report, after: Report): Change {
+  const names = Object.keys(after);
+  const pools = names.length !== Object.keys(before).length || names.some((name) => !(name in before));
+  return { load: names.filter((name) => counts(before[name]) !== counts(after[name])), pools };
+}
+
 /** Everything but idle times, which change by themselves. */
-const counts = (pools: NonNullable<RouterReport>): string =>
-  JSON.stringify(pools, (key, value: unknown) => (key === 'idleMs' ? undefined : value));
+const counts = (load: PoolLoad | undefined): string => JSON.stringify({ ...load, idleMs: undefined });
