@@ -102,8 +102,3 @@ export const namespaces = resource<Namespace>({ apiVersion: 'v1', kind: 'Namespa
 export const nodes = resource<Node>({ apiVersion: 'v1', kind: 'Node', namespaced: false });
 export const deployments = resource<Deployment>({ apiVersion: 'apps/v1', kind: 'Deployment' });
 export const endpointSlices = resource<EndpointSlice>({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice' });
-export const customResourceDefinitions = resource<KubeObject>({
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
-});

@@ -12,6 +12,13 @@ export type RollingInput = {
 };
 
 /**
+ * How many replicas fewer than wanted may answer during a rollout. Neither surge nor gap would never move; the API
+ * refuses it, and so do we.
+ */
+export const gapOf = ({ maxSurge, maxUnavailable }: Pick<RollingInput, 'maxSurge' | 'maxUnavailable'>): number =>
+  maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
+
+/**
  * How many replicas the new revision and the older ones should be told to have now, so that never more than
  * `desired + maxSurge` exist and never fewer than `desired - maxUnavailable` answer but for failures. With no surge the
  * old ones go first: a spare accelerator is rare. Pure; called again whenever anything has moved.
@@ -21,9 +28,7 @@ export function rollingSizes({ desired, next, previous, maxSurge, maxUnavailable
   previous: number;
 } {
   if (previous.wanted === 0 && previous.existing === 0) return { next: desired, previous: 0 };
-  // Neither surge nor gap would never move; the API refuses it, and so do we.
-  const gap = maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
-  const availableMin = Math.max(0, desired - gap);
+  const availableMin = Math.max(0, desired - gapOf({ maxSurge, maxUnavailable }));
   const stillNeeded = Math.max(0, availableMin - next.ready);
   const old = Math.min(previous.wanted, stillNeeded);
   const room = desired + maxSurge - Math.max(previous.existing, previous.wanted);

@@ -90,15 +90,13 @@ export class PoolController {
   }
 
   async #act(seen: PoolSeen, desired: number, signal: AbortSignal): Promise<void> {
-    const { client, applier, images } = this.#parts;
-    const { deployment, plan, hardwareClass, records, live, overdue } = seen;
+    const { client, applier } = this.#parts;
+    const { deployment, plan, pool, records, live, overdue } = seen;
     const sizes = sizesOf(seen, desired);
     const older = keptWorkloads(seen, sizes).flatMap(({ metadata }) => metadata.labels?.[revisionLabel] ?? []);
     const { objects, prune } = clusterObjects(plan, {
       deployment,
-      hardwareClass,
-      images,
-      capabilities,
+      pool,
       records,
       overdue,
       integrations: {},

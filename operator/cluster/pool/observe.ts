@@ -10,8 +10,9 @@ import type { Side } from '../../rollout/rolling.ts';
 import { revisionLabel } from '../../specs/labels.ts';
 import { noCapabilities } from '../../specs/capabilities.ts';
 import type { Images } from '../../specs/images.ts';
-import { poolOf as poolSpecOf } from '../../specs/pool/pool.ts';
+import { poolOf as poolSpecOf, type Pool } from '../../specs/pool/pool.ts';
 import { readRecord, type RevisionRecord } from '../../specs/pool/record.ts';
+import { cacheDir } from '../../specs/weights/paths.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject } from '../kinds.ts';
 import { hardwareClassNamed, poolOf } from '../parse.ts';
@@ -21,8 +22,9 @@ import { clusterSubstrate } from '../substrate.ts';
 export type PoolSeen = {
   object: CustomObject;
   deployment: QwenDeployment;
-  hardwareClass: HardwareClass | undefined;
   plan: DeploymentPlan;
+  /** As the builders of its objects take it; undefined where no pods of ours run. */
+  pool: Pool | undefined;
   /** Of what the spec wants; undefined where no pods of ours run. */
   revision: string | undefined;
   live: readonly KubeObject[];
@@ -41,8 +43,6 @@ export type PoolSeen = {
 /** Neighbours are not looked for yet, so nothing is built on them. */
 export const capabilities = noCapabilities;
 const substrate = clusterSubstrate(capabilities);
-/** Where the runtime keeps what it pulls; the pod's volume is mounted there. */
-const cacheDir = '/var/cache/qwenfleet';
 
 export function observePool(
   object: CustomObject,
@@ -54,14 +54,8 @@ export function observePool(
   const others = othersOf(object, caches);
   const plan = planDeployment({ deployment, hardwareClass, substrate, cacheDir, others });
   const { resolved, runtime } = plan;
-  const revision = poolSpecOf({
-    deployment,
-    hardwareClass,
-    resolved,
-    config: runtime?.config,
-    images,
-    capabilities,
-  })?.revision;
+  const pool = poolSpecOf({ deployment, hardwareClass, resolved, config: runtime?.config, images, capabilities });
+  const revision = pool?.revision;
   const { uid = '', namespace, name } = object.metadata;
   const workloads = caches.workloads.cache.by('owner', uid);
   const isCurrent = ({ metadata }: KubeObject): boolean => metadata.labels?.[revisionLabel] === revision;
@@ -76,8 +70,8 @@ export function observePool(
   return {
     object,
     deployment,
-    hardwareClass,
     plan,
+    pool,
     revision,
     live,
     records: live.flatMap((child) => (child.kind === 'ConfigMap' ? (readRecord(child) ?? []) : [])),

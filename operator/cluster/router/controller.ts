@@ -57,11 +57,13 @@ export class RouterController {
     return { requeueAfterMs: lookAgainMs };
   }
 
-  #poolsOf({ metadata }: CustomObject): PoolSeen[] {
+  #poolsOf(router: CustomObject): PoolSeen[] {
     const { caches, images, environment } = this.#parts;
-    return caches.pools.cache.list(metadata.namespace).flatMap((object) => {
+    return caches.pools.cache.list(router.metadata.namespace).flatMap((object) => {
       if (object.metadata.deletionTimestamp !== undefined) return [];
       try {
+        // One that has the router's name is in its way, selected or not.
+        if (object.metadata.name !== router.metadata.name && !takes(router, object)) return [];
         return [observePool(object, caches, { images, nowEpochMs: environment.clock.epochMs() })];
       } catch {
         // A pool that cannot be read says so in its own reconcile; the others are served.
@@ -74,10 +76,9 @@ export class RouterController {
     const { caches, images } = this.#parts;
     const router = routerOf(object);
     const planned = pools.map(({ deployment, plan }) => ({ deployment, resolved: plan.resolved }));
-    const taken = planned.filter(({ deployment }) => selects(router.spec.pools.selector, deployment));
     const named = [
       ...(router.spec.keys ?? []).map(({ secretRef }) => secretRef.name),
-      ...taken.flatMap(({ deployment }) => deployment.spec.engine.secretRef?.name ?? []),
+      ...planned.flatMap(({ deployment }) => deployment.spec.engine.secretRef?.name ?? []),
     ];
     const found = await Promise.all([...new Set(named)].map((name) => this.#secret(object, name, signal)));
     return clusterRouter({

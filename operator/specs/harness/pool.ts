@@ -16,6 +16,7 @@ import { clusterSubstrate } from '../../cluster/substrate.ts';
 import { planDeployment, type DeploymentPlan } from '../../reconcile/qwendeployment/plan.ts';
 import { clusterObjects, type ClusterInput, type ClusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
 import { noCapabilities, type Capabilities } from '../capabilities.ts';
+import type { Images } from '../images.ts';
 import type { KubeObject } from '../object.ts';
 import { poolOf, type Pool } from '../pool/pool.ts';
 
@@ -58,7 +59,8 @@ const cpuClass = hardwareOf(builtinClasses[0]?.spec ?? {}, 'cpu');
 export type Setting = {
   hardwareClass?: HardwareClass;
   capabilities?: Capabilities;
-} & Partial<Pick<ClusterInput, 'records' | 'live' | 'integrations' | 'router' | 'images' | 'overdue'>>;
+  images?: Images;
+} & Partial<Pick<ClusterInput, 'records' | 'live' | 'integrations' | 'router' | 'overdue'>>;
 
 /** What a cluster decides about a pool. */
 export function planOf(deployment: QwenDeployment, setting: Setting = {}): DeploymentPlan {
@@ -75,9 +77,7 @@ function classOf({ spec }: QwenDeployment, { hardwareClass }: Setting): Hardware
 export const objectsOf = (deployment: QwenDeployment, setting: Setting = {}): ClusterObjects =>
   clusterObjects(planOf(deployment, setting), {
     deployment,
-    hardwareClass: classOf(deployment, setting),
-    images,
-    capabilities: noCapabilities,
+    pool: anyPool(deployment, setting),
     integrations: {},
     router: undefined,
     records: [],
@@ -86,17 +86,22 @@ export const objectsOf = (deployment: QwenDeployment, setting: Setting = {}): Cl
 
 /** The pool that builders take. Throws where no pods run. */
 export function poolFor(deployment: QwenDeployment, setting: Setting = {}): Pool {
+  const pool = anyPool(deployment, setting);
+  if (pool) return pool;
+  const { resolved } = planOf(deployment, setting);
+  throw new Error(`no pods run: ${resolved.blocked?.message ?? resolved.engine.type}`);
+}
+
+function anyPool(deployment: QwenDeployment, setting: Setting): Pool | undefined {
   const { resolved, runtime } = planOf(deployment, setting);
-  const pool = poolOf({
+  return poolOf({
     deployment,
     hardwareClass: classOf(deployment, setting),
     resolved,
     config: runtime?.config,
-    images,
+    images: setting.images ?? images,
     capabilities: setting.capabilities ?? noCapabilities,
   });
-  if (pool) return pool;
-  throw new Error(`no pods run: ${resolved.blocked?.message ?? resolved.engine.type}`);
 }
 
 export type Fixture = {

@@ -1,7 +1,7 @@
 import type { ILeaderWorkerSetSpec } from '../leader-worker-set-spec.ts';
 import { child, type KubeObject } from '../object.ts';
 import type { WorkloadOptions, WorkloadOwner } from './deployment.ts';
-import { workloadHead } from './deployment.ts';
+import { rollingUpdateOf, workloadHead } from './deployment.ts';
 import type { Workload } from './workload.ts';
 
 type Group = Extract<Workload, { kind: 'LeaderWorkerSet' }>;
@@ -12,7 +12,6 @@ export function leaderWorkerSetObject(
   { size, leader, worker }: Group,
   { revision, replicas }: WorkloadOptions,
 ): KubeObject<{ spec: ILeaderWorkerSetSpec }> {
-  const { maxSurge, maxUnavailable } = of.deployment.spec.rollout;
   const head = { apiVersion: 'leaderworkerset.x-k8s.io/v1', kind: 'LeaderWorkerSet', ...workloadHead(of, revision) };
   return child(of.deployment, head, {
     spec: {
@@ -20,10 +19,7 @@ export function leaderWorkerSetObject(
       startupPolicy: 'LeaderCreated',
       rolloutStrategy: {
         type: 'RollingUpdate',
-        rollingUpdateConfiguration: {
-          maxSurge,
-          maxUnavailable: maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable,
-        },
+        rollingUpdateConfiguration: rollingUpdateOf(of.deployment.spec.rollout),
       },
       leaderWorkerTemplate: {
         size,

@@ -1,10 +1,8 @@
-import type { Capabilities } from '../../../specs/capabilities.ts';
-import type { Images } from '../../../specs/images.ts';
 import type { KubeObject } from '../../../specs/object.ts';
 import { neighbourObjects, supportingObjects, workloadObject, type Surroundings } from '../../../specs/pool/objects.ts';
-import { poolOf, type Pool } from '../../../specs/pool/pool.ts';
+import type { Pool } from '../../../specs/pool/pool.ts';
 import { newRecord, recordConfigMap, recordsToKeep, type RevisionRecord } from '../../../specs/pool/record.ts';
-import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
+import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { DeploymentPlan } from '../plan.ts';
 
 /** A revision that has pods now. During a rollout there are two. */
@@ -16,9 +14,8 @@ export type LiveRevision = {
 
 export type ClusterInput = Surroundings & {
   deployment: QwenDeployment;
-  hardwareClass: HardwareClass | undefined;
-  images: Images;
-  capabilities: Capabilities;
+  /** The pool as builders take it, see `poolOf`; undefined where no pods run. */
+  pool: Pool | undefined;
   /** Every revision that the cluster has a record of, see `readRecord`. */
   records: readonly RevisionRecord[];
   /** Which revisions run, as the rollout decides; the newest alone, as many as at a start, when left out. */
@@ -41,10 +38,8 @@ const untouched = { revision: undefined, objects: [], prune: false } as const;
 
 /** Everything that a pool is in a cluster. Pure: the same input gives the same objects, byte by byte. */
 export function clusterObjects(plan: DeploymentPlan, input: ClusterInput): ClusterObjects {
-  const { deployment, hardwareClass, images, capabilities } = input;
-  const { resolved, runtime } = plan;
-  if (deployment.spec.paused || resolved.blocked) return untouched;
-  const pool = poolOf({ deployment, hardwareClass, resolved, config: runtime?.config, images, capabilities });
+  const { deployment, pool } = input;
+  if (deployment.spec.paused || plan.resolved.blocked) return untouched;
   if (!pool) return { ...untouched, prune: true };
   const live = input.live?.(pool.revision) ?? [{ revision: pool.revision, replicas: plan.initialReplicas }];
   return {

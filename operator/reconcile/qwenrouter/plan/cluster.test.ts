@@ -12,7 +12,8 @@ import { deploymentOf, everything, ofKind, planOf, readFixture } from '../../../
 import { problemsOf } from '../../../specs/harness/validate.ts';
 import type { KubeObject } from '../../../specs/object.ts';
 import type { PlannedPool } from './pools.ts';
-import { clusterRouter, poolsMax, type ClusterRouterInput } from './cluster.ts';
+import { clusterRouter, type ClusterRouterInput } from './cluster.ts';
+import { poolsMax } from '@qwenfleet/core/fleet/router-config';
 
 const { router: fixture, secrets } = readFixture('router');
 if (!fixture) throw new Error('the fixture has no QwenRouter');

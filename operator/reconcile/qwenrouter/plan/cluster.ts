@@ -1,12 +1,10 @@
+import { poolsMax } from '@qwenfleet/core/fleet/router-config';
 import type { Capabilities, Integrations } from '../../../specs/capabilities.ts';
 import type { KubeObject } from '../../../specs/object.ts';
 import { routerObjects } from '../../../specs/router/objects.ts';
 import { portOf } from '../../../specs/weights/endpoint.ts';
 import { selects } from '@qwenfleet/crds/fleet-file/selector';
 import { planRouter, type RouterPlan, type RouterPlanInput } from '../plan.ts';
-
-/** What the configuration of a router takes; see `routerConfigSchema`. */
-export const poolsMax = 64;
 
 /** `pools` are all of the namespace. */
 export type ClusterRouterInput = Omit<RouterPlanInput, 'listen'> & {

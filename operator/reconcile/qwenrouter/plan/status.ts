@@ -1,9 +1,10 @@
+import { poolsMax } from '@qwenfleet/core/fleet/router-config';
 import type { QwenRouter, QwenRouterStatus } from '@qwenfleet/crds/kinds';
 import { routerSelector, selectorText } from '../../../specs/labels.ts';
 import { serviceUrl } from '../../../specs/router/service.ts';
 import { fails, holds, type Finding } from '../../conditions.ts';
 import type { Failure } from '../../qwendeployment/plan/observed.ts';
-import { poolsMax, type ClusterRouter } from './cluster.ts';
+import type { ClusterRouter } from './cluster.ts';
 
 type PoolHealth = NonNullable<QwenRouterStatus['pools']>[number]['health'];
 
