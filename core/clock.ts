@@ -11,8 +11,6 @@ export interface Clock {
 /** One moment on both clocks: epoch time is what is stored, monotonic time is what is computed with. */
 export type Instant = { nowMs: number; epochMs: number };
 
-export const instantOf = (clock: Clock): Instant => ({ nowMs: clock.nowMs(), epochMs: clock.epochMs() });
-
 export const systemClock: Clock = {
   epochMs: () => Date.now(),
   nowMs: () => performance.now(),

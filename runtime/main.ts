@@ -1,5 +1,5 @@
 // node runtime/main.ts --config FILE: one runtime process. With a parent it speaks over IPC; alone it logs.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@qwenfleet/core/clock';
 import { parseConfig } from '@qwenfleet/core/config';
@@ -7,7 +7,8 @@ import { asFleetError, describeError, FleetError } from '@qwenfleet/core/errors'
 import { toChildSchema, type FromChild } from '@qwenfleet/core/fleet/channel';
 import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { createLogger } from '@qwenfleet/core/log';
-import { readSourceConfig, terminationLog } from './config.ts';
+import { readSourceConfig } from './config.ts';
+import { leaveLastWord } from './last-word.ts';
 import { freeMemory } from './free-memory.ts';
 import { createApp } from './http/app.ts';
 import { listen } from './http/server.ts';
@@ -41,7 +42,7 @@ try {
 function fail(thrown: unknown): void {
   const { code, message } = asFleetError(thrown);
   log.error({ code, ...(code === 'internal' ? { err: thrown } : {}) }, describeError(thrown));
-  leaveWord(code, code === 'internal' ? describeError(thrown) : message);
+  leaveLastWord({ code, message: code === 'internal' ? describeError(thrown) : message }, log);
   const leave = (): never => process.exit(1);
   if (process.connected) process.send?.({ type: 'failed', code, message } satisfies FromChild, leave);
   else leave();
@@ -99,17 +100,6 @@ async function run(config: RuntimeConfig): Promise<void> {
     if (ending) return;
     throw error;
   }
-  log.info({ model: config.servedName, loaded: service.status().loaded }, 'ready');
+  log.info({ model: config.servedName, loaded: service.loaded }, 'ready');
   tell({ type: 'ready' });
-}
-
-/** Kubernetes shows it as the reason why a container ended. */
-function leaveWord(code: string, message: string): void {
-  const file = terminationLog();
-  if (file === undefined) return;
-  try {
-    writeFileSync(file, JSON.stringify({ code, message }));
-  } catch (err) {
-    log.warn({ err }, 'the termination message could not be written');
-  }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError, asFleetError, describeError } from '@qwenfleet/core/errors';
 import type { ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
-import type { RuntimeStatus } from '@qwenfleet/core/load/status';
+import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
@@ -121,13 +121,17 @@ export class Service implements RuntimeService {
     };
   }
 
+  get loaded(): LoadedModelStatus | undefined {
+    return this.#live?.status;
+  }
+
   status(): RuntimeStatus {
     const refused = this.#updateRefused();
     const progress = this.#update?.state === 'loading' ? this.#progress : undefined;
     return {
       model: this.servedName,
       state: this.#state,
-      ...(this.#live ? { loaded: this.#live.status } : {}),
+      ...(this.loaded ? { loaded: this.loaded } : {}),
       retiring: [...this.#retiring].map(({ generation, requests }) => ({ generation, requests })),
       ...(this.#update ? { update: { ...this.#update, ...(progress ? { progress } : {}) } } : {}),
       hotUpdate: refused === undefined,

@@ -3,8 +3,6 @@ import { poolReportSchema } from '../load/pool-report.ts';
 import { endpointSnapshotSchema } from './endpoints.ts';
 import { routerConfigSchema } from './router-config.ts';
 
-export { poolLoadSchema, type PoolLoad } from '../load/pool-report.ts';
-
 /**
  * What the local substrate and its children say to each other over Node's IPC channel.
  * A child whose channel closes has lost its parent and ends itself: nothing is left running.

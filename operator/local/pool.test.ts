@@ -1,5 +1,5 @@
 import { ManualClock } from '@qwenfleet/core/clock';
-import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
+import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import { silentLogger } from '@qwenfleet/core/log';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';

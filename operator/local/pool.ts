@@ -1,5 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import type { PoolLoad } from '@qwenfleet/core/fleet/channel';
+import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';

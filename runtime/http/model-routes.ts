@@ -134,7 +134,8 @@ function encoder(model: ServedModel, asked: string): ServedEncoder {
 }
 
 function modelList(service: RuntimeService): ModelList {
-  const { state, loaded } = service.status();
+  const { loaded } = service;
+  const { state } = service.report();
   return {
     object: 'list',
     data: [

@@ -1,6 +1,6 @@
 import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
-import type { RuntimeStatus } from '@qwenfleet/core/load/status';
+import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { Outcome, Ticket } from '../resident.ts';
@@ -18,6 +18,8 @@ export type RuntimeService = {
   /** The model, held until the ticket ends. Throws `model_loading` or `shutting_down` while there is none to serve. */
   admit(): Ticket;
   report(): LoadReport;
+  /** The model that answers now. */
+  readonly loaded: LoadedModelStatus | undefined;
   status(): RuntimeStatus;
   /** Throws when only a restart would help. */
   assertLive(): void;

@@ -1,13 +1,11 @@
 // node runtime/pull/main.ts --uri URI --dir DIR --link PATH: brings weights for an engine that cannot pull by itself.
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { asFleetError, describeError } from '@qwenfleet/core/errors';
-import { terminationText } from '@qwenfleet/core/fleet/termination';
 import { createLogger } from '@qwenfleet/core/log';
 import { readSourceConfig } from '../config.ts';
+import { leaveLastWord } from '../last-word.ts';
 import { pull } from '../source/pull.ts';
 import type { PullProgress } from '../source/source.ts';
-import { terminationLog } from './config.ts';
 import { linkTo } from './link.ts';
 
 const usage =
@@ -39,8 +37,7 @@ try {
 } catch (thrown) {
   const { code, message } = asFleetError(thrown);
   log.error({ code }, describeError(thrown));
-  const file = terminationLog();
-  if (file !== undefined) writeFileSync(file, terminationText({ code, message }));
+  leaveLastWord({ code, message }, log);
   process.exit(1);
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { writeAside } from './write-aside.ts';
 
 /** Hex sha256 of a file, read as a stream. */
 export async function sha256Of(file: string): Promise<string> {
@@ -12,18 +13,23 @@ export async function sha256Of(file: string): Promise<string> {
 
 /** The same, read once for each state of the file, not at every start: what was found is noted in the cache. */
 export async function notedSha256(file: string, cacheDir: string): Promise<string> {
+  const note = noteOf(file, cacheDir);
+  const known = readNote(note);
+  if (known !== undefined) return known;
+  const digest = await sha256Of(file);
+  writeAside(note, digest);
+  return digest;
+}
+
+/** Notes what a file has just been found to be, so that nobody reads gigabytes again to name it. */
+export const noteSha256 = (file: string, cacheDir: string, digest: string): void =>
+  writeAside(noteOf(file, cacheDir), digest);
+
+function noteOf(file: string, cacheDir: string): string {
   const real = realpathSync(file);
   const { size, ino, mtimeMs, ctimeMs } = statSync(real);
   const state = JSON.stringify([real, size, ino, mtimeMs, ctimeMs]);
-  const note = path.join(cacheDir, 'verified', createHash('sha256').update(state).digest('hex'));
-  const known = readNote(note);
-  if (known !== undefined) return known;
-  const digest = await sha256Of(real);
-  mkdirSync(path.dirname(note), { recursive: true });
-  // Written aside and renamed: other processes check the same file at this moment, and must not read half of a note.
-  writeFileSync(`${note}.${process.pid}`, digest);
-  renameSync(`${note}.${process.pid}`, note);
-  return digest;
+  return path.join(cacheDir, 'verified', createHash('sha256').update(state).digest('hex'));
 }
 
 function readNote(note: string): string | undefined {

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { notedSha256, sha256Of } from '@qwenfleet/runtime/source/digest';
 import { pull } from '@qwenfleet/runtime/source/pull';
 import { hubAnswers } from '@qwenfleet/runtime/source/hf/reachable';
 import type { PullOptions } from '@qwenfleet/runtime/source/source';
@@ -61,6 +62,16 @@ describe('a model from the hub', () => {
     ]);
     expect(lstatSync(path.join(location, 'model.safetensors')).isSymbolicLink()).toBe(true);
     expect(readFileSync(path.join(folder, 'hub/models--Qwen--Tiny/refs/main'), 'utf8')).toBe(hubCommit);
+  });
+
+  it('is not read again to be named: what the check found is noted', async () => {
+    const location = await pull('hf://Qwen/Tiny', options());
+    const notes = path.join(folder, 'cache/verified');
+    const written = readdirSync(notes).map((name) => readFileSync(path.join(notes, name), 'utf8'));
+    const weights = path.join(location, 'model.safetensors');
+    expect(written).toEqual([await sha256Of(weights)]);
+    expect(await notedSha256(weights, path.join(folder, 'cache'))).toBe(written[0]);
+    expect(readdirSync(notes)).toHaveLength(1);
   });
 
   it('is not pulled twice: the second time only asks whether the revision has moved', async () => {

@@ -5,8 +5,8 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publishedCheckpoint } from '../harness/checkpoints.ts';
 import { user } from '../harness/chat.ts';
-import { startFleet, type RunningFleet } from '../harness/fleet.ts';
-import { startRuntime, type RunningRuntime } from '../harness/runtime.ts';
+import { cacheDir, startFleet, type RunningFleet } from '../harness/fleet.ts';
+import { startRuntime, type RunningRuntime } from '../harness/runtime-process.ts';
 import { serveTokenGate, type TokenGate } from '../harness/token-gate.ts';
 import { root } from '../house/imports.ts';
 
@@ -21,8 +21,10 @@ let small: TokenGate;
 let large: TokenGate;
 let fleet: RunningFleet;
 beforeAll(async () => {
-  const uri = `file://${publishedCheckpoint()}`;
-  for (const servedName of ['Qwen/Qwen3-8B', 'Qwen/Qwen3-32B']) runtimes.push(await startRuntime({ servedName, uri }));
+  const model = { uri: `file://${publishedCheckpoint()}` };
+  const engine = { slots: 4, contextLength: 200, threads: 1 };
+  for (const servedName of ['Qwen/Qwen3-8B', 'Qwen/Qwen3-32B'])
+    runtimes.push(await startRuntime({ servedName, model, quantization: 'float32', engine }, { cacheDir }));
   small = await serveTokenGate(runtimes[0]?.url ?? '', token);
   large = await serveTokenGate(runtimes[1]?.url ?? '', token);
   const example = readFileSync(path.join(root, 'examples/gateway.yaml'), 'utf8');
@@ -32,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fleet?.stop();
-  await Promise.all([small?.close(), large?.close(), ...runtimes.map((runtime) => runtime.stop())]);
+  await Promise.all([small?.close(), large?.close(), ...runtimes.map((runtime) => runtime.dispose())]);
   rmSync(folder, { recursive: true, force: true });
 });
 

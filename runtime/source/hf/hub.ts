@@ -1,6 +1,6 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import { z } from 'zod';
-import { gitBlobOf, sha256Of } from '../digest.ts';
+import { gitBlobOf, noteSha256, sha256Of } from '../digest.ts';
 import { assertOk, download, fetchFrom, send } from '../download.ts';
 import type { PullOptions } from '../source.ts';
 import type { HubCache } from './cache.ts';
@@ -67,14 +67,20 @@ export async function fetchFile(
   const url = `${hub.endpoint}/${repository}/resolve/${commit}/${name.split('/').map(encodeURIComponent).join('/')}`;
   const headers = credentials(hub);
   const etag = await etagOf(url, headers, signal);
+  const blob = cache.blob(etag);
+  let isRead = false;
   await download({
     url,
     headers,
     signal,
-    target: cache.blob(etag),
-    verify: (file) => verify(file, name, etag),
+    target: blob,
+    verify: async (file) => {
+      await verify(file, name, etag);
+      isRead = true;
+    },
     onProgress: (doneBytes, totalBytes) => onProgress?.({ name: `${repository}/${name}`, doneBytes, totalBytes }),
   });
+  if (isRead && etag.length === 64) noteSha256(blob, options.cacheDir, etag);
   cache.link(commit, name, etag);
 }
 

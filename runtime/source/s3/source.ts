@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { download } from '../download.ts';
 import { withLock } from '../lock.ts';
 import type { PullOptions, S3Config, Source } from '../source.ts';
+import { writeAside } from '../write-aside.ts';
 import { Bucket } from './bucket.ts';
 import type { S3Object } from './listing.ts';
 
@@ -37,7 +38,8 @@ export const s3Source: Source = {
     );
     await withLock(`${home}.lock`, options.signal, () => fetchAll(bucket, contents, folder, options));
     const location = path.join(folder, weightsOf(contents, key));
-    remember(home, location);
+    // What `lastPulled` reads.
+    writeAside(path.join(home, 'latest'), location);
     return location;
   },
 };
@@ -94,13 +96,6 @@ function checkSize(file: string, name: string, wanted: number): void {
   const { size } = statSync(file);
   if (size === wanted) return;
   throw new FleetError('source_unavailable', `${name} has ${size} bytes, and the bucket says ${wanted}. Try again.`);
-}
-
-/** Written aside and renamed, for other processes pull the same. */
-function remember(home: string, location: string): void {
-  mkdirSync(home, { recursive: true });
-  writeFileSync(`${home}/latest.${process.pid}`, location);
-  renameSync(`${home}/latest.${process.pid}`, `${home}/latest`);
 }
 
 /** What was pulled last, where nobody answers now. */
