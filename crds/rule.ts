@@ -28,4 +28,25 @@ export const rule = <Self>(
 });
 
 /** Names of Services are narrower than those of other objects: no digit at their beginning, and no dots. */
-export const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+
+/** What the name of an object must be that gives its name to a Service, and to other objects with something behind it. */
+export const nameRules = (prefix: string): readonly Rule[] => [
+  rule<{ metadata: { name: string } }>({
+    id: `${prefix}name-length`,
+    path: '',
+    fieldPath: '.metadata.name',
+    cel: 'self.metadata.name.size() <= 40',
+    message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
+    holds: (self) => self.metadata.name.length <= 40,
+  }),
+  rule<{ metadata: { name: string } }>({
+    id: `${prefix}name-letter`,
+    path: '',
+    fieldPath: '.metadata.name',
+    cel: `self.metadata.name.matches('${serviceName.source}')`,
+    message:
+      'metadata.name must begin with a letter and have lower-case letters, digits and dashes only, because a Service gets the same name',
+    holds: (self) => serviceName.test(self.metadata.name),
+  }),
+];

@@ -1,7 +1,7 @@
 import { durationMs } from '@qwenfleet/core/duration';
 import { tierOf } from '@qwenfleet/core/fleet/tier';
 import type { z } from 'zod';
-import { rule, serviceName, type Rule } from '../rule.ts';
+import { nameRules, rule, type Rule } from '../rule.ts';
 import { uriSchemes } from './model.ts';
 import type { specSchema } from './spec.ts';
 
@@ -14,23 +14,7 @@ const sameTier = (names: readonly string[]): string =>
   `(self.tier in [${names.map((name) => `'${name}'`).join(', ')}] && self.coldStart.fallbackTier in [${names.map((name) => `'${name}'`).join(', ')}])`;
 
 const modelRules: Rule[] = [
-  rule<Whole>({
-    id: 'name-length',
-    path: '',
-    fieldPath: '.metadata.name',
-    cel: 'self.metadata.name.size() <= 40',
-    message: 'metadata.name may have 40 characters at most, because names of other objects are made from it',
-    holds: (self) => self.metadata.name.length <= 40,
-  }),
-  rule<Whole>({
-    id: 'name-letter',
-    path: '',
-    fieldPath: '.metadata.name',
-    cel: "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-    message:
-      'metadata.name must begin with a letter and have lower-case letters, digits and dashes only, because a Service gets the same name',
-    holds: (self) => serviceName.test(self.metadata.name),
-  }),
+  ...nameRules(''),
   rule<string>({
     id: 'uri-scheme',
     path: 'spec.model.uri',
