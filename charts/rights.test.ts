@@ -1,13 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  clusterRights,
-  hardwareRights,
-  homeRights,
-  integrationRights,
-  routerRights,
-  servedRights,
-  type Right,
-} from './rights.ts';
+import { clusterRights, hardwareRights, homeRights, integrationRights, servedRights, type Right } from './rights.ts';
 import { valuesSchema } from './values.ts';
 
 /** `verb group/resource`, one for each thing that a Role allows. */
@@ -20,11 +12,6 @@ const served = atoms([...servedRights, ...Object.values(integrationRights).flat(
 const everything = [...served, ...atoms([...clusterRights, ...homeRights])];
 
 describe('what the operator may do', () => {
-  it('holds all that it grants to a router, or the API server would refuse the grant', () => {
-    expect(atoms(routerRights).filter((right) => !served.includes(right))).toEqual([]);
-    expect(atoms(routerRights).length).toBeGreaterThan(8);
-  });
-
   it('has no wildcard, and no way to more rights', () => {
     expect(
       everything.filter((right) =>

@@ -51,9 +51,14 @@ export const servedRights: readonly Right[] = [
   { why: 'what happened', apiGroup: 'events.k8s.io', resources: ['events'], verbs: ['create', 'patch'] },
 ];
 
+/** The only right in the cluster of an operator that serves some namespaces; values can take it away. */
+export const hardwareRights: readonly Right[] = [
+  { why: 'what hardware means', apiGroup: 'qwenfleet.io', resources: ['hardwareclasses'], verbs: read },
+];
+
 /** What belongs to no namespace; only an operator that serves all of them has it. */
 export const clusterRights: readonly Right[] = [
-  { why: 'what hardware means', apiGroup: 'qwenfleet.io', resources: ['hardwareclasses'], verbs: read },
+  ...hardwareRights,
   {
     why: 'how many devices there are',
     apiGroup: 'qwenfleet.io',
@@ -67,11 +72,6 @@ export const clusterRights: readonly Right[] = [
     verbs: ['update'],
   },
   { why: 'which devices nodes have', apiGroup: '', resources: ['nodes'], verbs: read },
-];
-
-/** The only right in the cluster of an operator that serves some namespaces; values can take it away. */
-export const hardwareRights: readonly Right[] = [
-  { why: 'what hardware means', apiGroup: 'qwenfleet.io', resources: ['hardwareclasses'], verbs: read },
 ];
 
 /** In the namespace of the operator itself. */
@@ -109,22 +109,3 @@ export const integrationRights: Readonly<Record<Integration, readonly Right[]>> 
   ],
   dynamicResources: [optional('resource.k8s.io', ['resourceclaimtemplates'], 'devices by their class')],
 };
-
-/** What the operator grants to each router, in the router's namespace, when every optional kind is there. */
-export const routerRights: readonly Right[] = [
-  { why: 'which replicas answer', apiGroup: 'discovery.k8s.io', resources: ['endpointslices'], verbs: read },
-  { why: 'what its pools are', apiGroup: 'qwenfleet.io', resources: ['qwendeployments'], verbs: read },
-  { why: 'its configuration, as it changes', apiGroup: '', resources: ['secrets'], verbs: read },
-  {
-    why: 'the first replica of a pool at zero',
-    apiGroup: 'apps',
-    resources: ['deployments/scale'],
-    verbs: ['get', 'patch'],
-  },
-  {
-    why: 'the same over several nodes',
-    apiGroup: 'leaderworkerset.x-k8s.io',
-    resources: ['leaderworkersets/scale'],
-    verbs: ['get', 'patch'],
-  },
-];

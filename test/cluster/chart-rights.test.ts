@@ -1,17 +1,11 @@
-import {
-  clusterRights,
-  homeRights,
-  integrationRights,
-  routerRights,
-  servedRights,
-  type Right,
-} from '@qwenfleet/charts/rights';
+import { clusterRights, homeRights, integrationRights, servedRights, type Right } from '@qwenfleet/charts/rights';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chart, rendered } from '../harness/charts.ts';
 import { allowed, everythingAllowed, type Question } from '../harness/cluster/access.ts';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { eventually } from '../harness/fleet.ts';
 import { helm, helmMissing } from '../harness/helm.ts';
+import { routerRules } from '../harness/router-role.ts';
 
 const operator = 'system:serviceaccount:qwenfleet:qwenfleet';
 /** An account without rights of its own: what it may do, everyone may. */
@@ -107,7 +101,7 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('the rights of an
     });
 
     it('let it make the Role of a router, and no Role that is more than its own', async () => {
-      const rules = routerRights.map(({ apiGroup, resources, verbs }) => ({ apiGroups: [apiGroup], resources, verbs }));
+      const rules = routerRules('router');
       expect(await asOperator(role('router', rules))).toMatchObject({ code: 0 });
       const exec = { apiGroups: [''], resources: ['pods/exec'], verbs: ['create'] };
       const { code, stderr } = await asOperator(role('router', [...rules, exec]));
@@ -147,7 +141,7 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('the rights of an
     });
 
     it('still let it make the Role of a router', async () => {
-      const rules = routerRights.map(({ apiGroup, resources, verbs }) => ({ apiGroups: [apiGroup], resources, verbs }));
+      const rules = routerRules('router');
       expect(await asOperator(role('router', rules))).toMatchObject({ code: 0 });
     });
 
