@@ -79,7 +79,8 @@ export class RouterProgram {
     const log = createLogger('router', config.logLevel);
     const service = new RouterService({ config, clock, rng, log, onWake: (pool) => this.#wake(pool) });
     this.#service = service;
-    this.#reporter = new LoadReporter(service.fleet, clock, (pools) => this.#discovery.load(pools));
+    const { load } = this.#discovery;
+    if (load) this.#reporter = new LoadReporter(service.fleet, clock, load);
     if (this.#early) service.fleet.update(this.#early);
     try {
       this.#listening = await listen(createApp(service), config.listen);
@@ -91,7 +92,7 @@ export class RouterProgram {
     const { url } = this.#listening;
     log.info({ url, discovery: this.#discovery.name, pools: config.pools.map(({ name }) => name) }, 'listening');
     this.#discovery.listening(url);
-    this.#reporter.start();
+    this.#reporter?.start();
   }
 
   /** Whoever runs the router is told why before the process ends. */

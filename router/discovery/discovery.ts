@@ -27,8 +27,11 @@ export type Discovery = {
   listening: (url: string) => void;
   /** The router cannot start. Resolves when that has been passed on. */
   failed: (problem: { code: string; message: string }) => Promise<void>;
-  /** Reports of every pool, each time something has changed and at least once a second. */
-  load: (pools: Record<string, PoolReport>) => void;
+  /**
+   * Reports of every pool, each time something has changed and at least once a second. Left out where whoever wants to
+   * know asks GET /load: then nothing is reported.
+   */
+  load?: (pools: Record<string, PoolReport>) => void;
   /** A request waits for a pool that has no replica. */
   wake: (pool: string) => void;
   /** Tells nothing more and keeps nothing open. */

@@ -33,6 +33,8 @@ export class ReplicaSet {
   readonly #rng: Rng;
   #spread: Spread;
   #replicas: readonly Replica[] = [];
+  /** Asked several times a request, and another only when the list or the weights are. */
+  #ready: readonly Replica[] = [];
   /** Gone from the list, and still answering. */
   readonly #leaving = new Set<Replica>();
 
@@ -45,6 +47,7 @@ export class ReplicaSet {
   configure(spread: Spread): void {
     this.#spread = spread;
     for (const replica of this.#replicas) replica.concurrency = spread.concurrency;
+    this.#ready = this.#takingRequests();
   }
 
   /** Takes a new list; replicas that stay keep what is known of them. */
@@ -62,6 +65,7 @@ export class ReplicaSet {
       });
     });
     for (const gone of before.values()) if (gone.inFlight > 0) this.#leaving.add(gone);
+    this.#ready = this.#takingRequests();
   }
 
   get size(): number {
@@ -70,7 +74,7 @@ export class ReplicaSet {
 
   /** Replicas that take new requests, those that are shut out for a moment included. */
   get ready(): readonly Replica[] {
-    return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, this.#spread.weights));
+    return this.#ready;
   }
 
   /** Requests with all replicas, or with those of one revision. */
@@ -126,6 +130,10 @@ export class ReplicaSet {
     if (replica.inFlight === 0) this.#leaving.delete(replica);
     const nowMs = this.#clock.nowMs();
     replica.health.learn(outcome, { sentMs, nowMs, expendable: this.#expendable(replica, nowMs) }, this.#rng);
+  }
+
+  #takingRequests(): Replica[] {
+    return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, this.#spread.weights));
   }
 
   #among(replicas: readonly Replica[], ticket: number): Replica | undefined {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FleetError, toOpenAiError, type OpenAiError } from '@qwenfleet/core/errors';
+import { errorCodes, FleetError, toOpenAiError, type ErrorCode, type OpenAiError } from '@qwenfleet/core/errors';
 
 /** Longest message of a server that is passed on. */
 const messageCharsMax = 2_000;
@@ -11,7 +11,10 @@ const detailsSchema = z.looseObject({
   code: z.union([z.string(), z.number()]).nullish(),
 });
 /** OpenAI nests the details; older servers send them bare. */
-const errorBodySchema = z.union([z.looseObject({ error: detailsSchema }), detailsSchema]);
+const errorBodySchema = z.union([
+  z.looseObject({ error: detailsSchema }).transform(({ error }) => error),
+  detailsSchema,
+]);
 
 /** What a client is told of a server's error: the status, and the OpenAI error object in every case. */
 export type ClientError = { status: number; body: OpenAiError };
@@ -26,12 +29,8 @@ export function clientError(status: number, body: Uint8Array, pool: string): Cli
     const error = new FleetError('upstream_failed', message, { retryable: false });
     return { status: error.status, body: toOpenAiError(error) };
   }
-  const parsed = errorBodySchema.safeParse(json(body));
-  const details = parsed.success
-    ? 'error' in parsed.data
-      ? detailsSchema.parse(parsed.data.error)
-      : parsed.data
-    : undefined;
+  const details = errorBodySchema.safeParse(json(body)).data;
+  const code = codeOf(status);
   const message =
     details?.message.slice(0, messageCharsMax) ??
     `The pool "${pool}" answered with status ${status} and no explanation.`;
@@ -40,9 +39,9 @@ export function clientError(status: number, body: Uint8Array, pool: string): Cli
     body: {
       error: {
         message,
-        type: details?.type ?? typeOf(status),
+        type: details?.type ?? errorCodes[code].type,
         param: details?.param ?? null,
-        code: details?.code === undefined || details.code === null ? codeOf(status) : String(details.code),
+        code: String(details?.code ?? code),
       },
     },
   };
@@ -51,10 +50,7 @@ export function clientError(status: number, body: Uint8Array, pool: string): Cli
 /** Not the client's to mend: its own key was accepted, and the path and model name are the router's. */
 const isOurs = (status: number): boolean => [401, 403, 404, 405].includes(status) || status < 400;
 
-const typeOf = (status: number): string =>
-  status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
-
-const codeOf = (status: number): string =>
+const codeOf = (status: number): ErrorCode =>
   status === 429
     ? 'rate_limited'
     : status === 413

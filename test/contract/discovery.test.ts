@@ -229,7 +229,7 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
       revisions: {},
     };
     discovery.listening('http://127.0.0.1:8080');
-    discovery.load({ small: report });
+    discovery.load?.({ small: report });
     discovery.wake('small');
     await discovery.failed({ code: 'EADDRINUSE', message: 'the port is taken' });
   });
@@ -259,7 +259,7 @@ describe('the process that started a local router', () => {
       firstByte: emptyHistogram(),
       revisions: {},
     };
-    discovery.load({ small: report });
+    discovery.load?.({ small: report });
     await discovery.failed({ code: 'EADDRINUSE', message: 'the port is taken' });
     const types = channel.sent.map((message) => fromChildSchema.parse(message).type);
     expect(types).toEqual(['listening', 'ready', 'wake', 'load', 'failed']);

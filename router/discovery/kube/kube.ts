@@ -12,7 +12,7 @@ import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { resource } from '@qwenfleet/kube/resource';
 import type { Discovery, Heard } from '../discovery.ts';
-import { endpointSliceSchema, poolObjectSchema, snapshotOf } from './snapshot.ts';
+import { endpointSliceSchema, poolObjectSchema, snapshotOf, serviceLabel } from './snapshot.ts';
 import { wakePool } from './wake.ts';
 
 export type KubeDiscoveryOptions = {
@@ -24,7 +24,6 @@ export type KubeDiscoveryOptions = {
 };
 
 const configEntry = 'config.json';
-const serviceNameLabel = 'kubernetes.io/service-name';
 /** Several changes of one moment become one snapshot. */
 const settleMs = 50;
 const connectRetryMs = 2_000;
@@ -51,8 +50,6 @@ export function kubeDiscovery(options: KubeDiscoveryOptions): Discovery {
     listening: () => undefined,
     // A pod's end and its logs say enough.
     failed: async () => undefined,
-    // The operator asks each router for its load.
-    load: () => undefined,
     wake: (pool) => session.wake(pool),
     close: () => session.close(),
   };
@@ -92,7 +89,7 @@ class KubeSession {
     const slices = new Reflector<EndpointSlice>(
       {
         name: 'endpointslices',
-        source: listWatch(client, endpointSlices, { namespace, labelSelector: serviceNameLabel }),
+        source: listWatch(client, endpointSlices, { namespace, labelSelector: serviceLabel }),
       },
       this.#environment,
     );

@@ -50,7 +50,8 @@ export const poolObjectSchema = z.object({
 });
 export type PoolObject = z.infer<typeof poolObjectSchema>;
 
-const serviceLabel = 'kubernetes.io/service-name';
+/** By which EndpointSlices name their Service. */
+export const serviceLabel = 'kubernetes.io/service-name';
 /** Reasons of `Ready` that say that waiting is in vain, unless somebody acts. */
 const hopeless = new Set([
   'Suspended',

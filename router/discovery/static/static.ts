@@ -55,8 +55,7 @@ export function staticDiscovery(options: StaticOptions): Discovery {
     },
     listening: () => undefined,
     failed: () => Promise.resolve(),
-    // Servers of a file are started by somebody else: GET /load tells whoever wants to know.
-    load: () => undefined,
+    // Servers of a file are started by somebody else.
     wake: () => undefined,
     close: () => {
       closed = true;
