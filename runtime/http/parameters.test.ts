@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FleetError } from '@qwenfleet/core/errors';
+import { refusal } from '../fixtures/refusal.ts';
 import { chatRequestSchema, type ChatRequest } from '@qwenfleet/core/openai/request';
 import { fakeModel } from '../fixtures/served.ts';
 import type { SamplingDefaults, ServedGenerator } from '../served-model.ts';
@@ -22,16 +22,6 @@ const asked = (fields: object = {}, changes: Partial<Asked> = {}): Asked => ({
   signal: new AbortController().signal,
   ...changes,
 });
-
-function failure(run: () => unknown): FleetError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof FleetError) return error;
-    throw error;
-  }
-  throw new Error('it was taken');
-}
 
 describe('how tokens are drawn', () => {
   it('is what the model’s makers recommend where the request is silent', () => {
@@ -68,7 +58,7 @@ describe('how tokens are drawn', () => {
   it.each(['x', '', ' 5', '1e2', '0x10', '-1', '1.5', '99999999999'])(
     'has no bias on %j, which is no token',
     (token) => {
-      const error = failure(() => samplingOf(request({ logit_bias: { [token]: 1 } }), defaults, 9));
+      const error = refusal(() => samplingOf(request({ logit_bias: { [token]: 1 } }), defaults, 9));
       expect(error).toMatchObject({ code: 'invalid_request', param: 'logit_bias' });
       expect(error.message).toContain(`"${token}"`);
     },
@@ -79,7 +69,7 @@ describe('how tokens are drawn', () => {
       logit_bias: Object.fromEntries(Array.from({ length: count }, (_, token) => [token, 1])),
     });
     expect(samplingOf(request(biases(1_024)), defaults, 9).logitBias.size).toBe(1_024);
-    expect(failure(() => samplingOf(request(biases(1_025)), defaults, 9)).message).toContain('1025');
+    expect(refusal(() => samplingOf(request(biases(1_025)), defaults, 9)).message).toContain('1025');
   });
 });
 
@@ -117,16 +107,16 @@ describe('the generations of a request', () => {
       /max_tokens asks for 11.*Ask for 10 or fewer/,
     ],
   ])('are refused with %s, in numbers', (_name, fields, length, param, words) => {
-    const error = failure(() => generationsOf(asked(fields, { promptTokens: long(length) })));
+    const error = refusal(() => generationsOf(asked(fields, { promptTokens: long(length) })));
     expect(error).toMatchObject({ code: 'context_length_exceeded', param });
     expect(error.message).toMatch(words);
   });
 
   it.each(['messages', 'prompt'] as const)('name the field that is at fault: %s', (promptParam) => {
-    expect(failure(() => generationsOf(asked({}, { promptTokens: long(500), promptParam })))).toMatchObject({
+    expect(refusal(() => generationsOf(asked({}, { promptTokens: long(500), promptParam })))).toMatchObject({
       param: promptParam,
     });
-    expect(failure(() => generationsOf(asked({}, { promptTokens: [], promptParam })))).toMatchObject({
+    expect(refusal(() => generationsOf(asked({}, { promptTokens: [], promptParam })))).toMatchObject({
       code: 'invalid_request',
       param: promptParam,
     });
@@ -154,7 +144,7 @@ describe('stop strings', () => {
 
   it('are of a length that can be looked for at every token', () => {
     expect(stopsOf(request({ stop: 'x'.repeat(1_024) }))).toHaveLength(1);
-    expect(failure(() => stopsOf(request({ stop: ['a', 'x'.repeat(1_025)] })))).toMatchObject({
+    expect(refusal(() => stopsOf(request({ stop: ['a', 'x'.repeat(1_025)] })))).toMatchObject({
       code: 'invalid_request',
       param: 'stop',
     });

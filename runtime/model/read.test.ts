@@ -10,8 +10,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { FleetError } from '@qwenfleet/core/errors';
+import type { FleetError } from '@qwenfleet/core/errors';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { refusal } from '../fixtures/refusal.ts';
 import { checkpointFolder, publishedCheckpoint } from '../fixtures/checkpoint.ts';
 import { gguf, ggufFile, openFilesIn } from '../fixtures/weights-files.ts';
 import { readModel, type OpenModel } from './read.ts';
@@ -69,15 +70,7 @@ function llamaGguf(changes: { architecture?: string; head?: boolean; keys?: Buff
   return file;
 }
 
-function refusal(location: string): FleetError {
-  try {
-    readModel(location);
-  } catch (error) {
-    if (error instanceof FleetError) return error;
-    throw error;
-  }
-  throw new Error('it was read');
-}
+const refusalOf = (location: string): FleetError => refusal(() => readModel(location));
 
 describe('a folder with safetensors', () => {
   it('is read for what it is, and no weight of it', () => {
@@ -179,7 +172,7 @@ describe('a folder with safetensors', () => {
       /0 \.gguf/,
     ],
   ])('%s is refused, and says why', (_name, change, code, words) => {
-    const error = refusal(folderOf(change));
+    const error = refusalOf(folderOf(change));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(words);
     expect(error.message).not.toContain(root);
@@ -217,11 +210,11 @@ describe('a GGUF file', () => {
     cpSync(llamaGguf(), path.join(folder, 'model.gguf'));
     expect(readModel(folder).format).toBe('gguf');
     cpSync(llamaGguf(), path.join(folder, 'other.gguf'));
-    expect(refusal(folder).message).toMatch(/2 \.gguf files/);
+    expect(refusalOf(folder).message).toMatch(/2 \.gguf files/);
   });
 
   it('of a family that we do not know is refused by its name', () => {
-    expect(refusal(llamaGguf({ architecture: 'mamba' }))).toMatchObject({ code: 'unsupported_model' });
+    expect(refusalOf(llamaGguf({ architecture: 'mamba' }))).toMatchObject({ code: 'unsupported_model' });
   });
 
   it('with a tensor under both of its names is refused when it is opened, and closed', () => {
@@ -246,5 +239,5 @@ describe('a GGUF file', () => {
 });
 
 it('a model that is not there is not found', () => {
-  expect(refusal(path.join(root, 'absent'))).toMatchObject({ code: 'source_not_found' });
+  expect(refusalOf(path.join(root, 'absent'))).toMatchObject({ code: 'source_not_found' });
 });

@@ -1,20 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { refusal } from '../fixtures/refusal.ts';
 import { FleetError } from '@qwenfleet/core/errors';
 import { ggufSettings, ModelSettings } from './settings.ts';
 
 const of = (values: Record<string, unknown>): ModelSettings =>
   new ModelSettings('safetensors', new Map(Object.entries(values)));
-
-function refusal(run: () => unknown): FleetError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof FleetError) return error;
-    throw error;
-  }
-  throw new Error('it was taken');
-}
 
 describe('the settings of a checkpoint', () => {
   it.each([1, 64, 151_936, 2 ** 31 - 1])('have sizes such as %d', (value) => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FleetError } from '@qwenfleet/core/errors';
+import { refusal } from '../fixtures/refusal.ts';
 import { byteMetadata, chatTemplate } from '../fixtures/byte-tokenizer.ts';
 import { readTextFiles, type TextFiles } from './model-files.ts';
 
@@ -20,16 +20,6 @@ function read(files: Record<string, string>): TextFiles {
     }),
   );
   return readTextFiles({ format: 'safetensors', metadata: new Map(), companions });
-}
-
-function failure(run: () => unknown): FleetError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof FleetError) return error;
-    throw error;
-  }
-  throw new Error('it was read');
 }
 
 describe("a folder's text files", () => {
@@ -50,7 +40,7 @@ describe("a folder's text files", () => {
       chatTemplate: undefined,
       generation: {},
     });
-    expect(failure(() => read({})).message).toMatch(/tokenizer\.json/);
+    expect(refusal(() => read({})).message).toMatch(/tokenizer\.json/);
   });
 
   it.each<[string, object, string | undefined]>([
@@ -87,7 +77,7 @@ describe("a folder's text files", () => {
     ['tokenizer.json', 'null', /tokenizer\.json holds no JSON object/],
     ['generation_config.json', '"x"', /generation_config\.json holds no JSON object/],
   ])('name the one at fault: %s of %j', (name, text, words) => {
-    const error = failure(() => read({ 'tokenizer.json': '{}', [name]: text }));
+    const error = refusal(() => read({ 'tokenizer.json': '{}', [name]: text }));
     expect(error.code).toBe('invalid_model');
     expect(error.message).toMatch(words);
   });
@@ -103,7 +93,7 @@ describe("a folder's text files", () => {
       truncateSync(file, bytes);
       companions.set(each, file);
     }
-    const error = failure(() => readTextFiles({ format: 'safetensors', metadata: new Map(), companions }));
+    const error = refusal(() => readTextFiles({ format: 'safetensors', metadata: new Map(), companions }));
     expect(error.code).toBe('invalid_model');
     expect(error.message).toContain(name);
   });

@@ -2,33 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '@qwenfleet/core/errors';
 import { bytesOfToken, characterOfByte } from './byte-level.ts';
+import { byteFiles, byteMetadata, chatTemplate } from '../fixtures/byte-tokenizer.ts';
 import { ChatTemplate } from './chat-template.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { ggufTokenizer } from './gguf-tokenizer.ts';
 import { openTokenizer } from './hugging-face.ts';
-import type { TextFiles } from './model-files.ts';
 
-const template =
-  '{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content | trim }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
-
-/** What a GGUF file of a byte vocabulary carries: three control tokens, all bytes, and one merge. */
-function metadata(changes: Record<string, unknown> = {}): ReadonlyMap<string, unknown> {
-  const tokens = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', ...characterOfByte, 'he'];
-  return new Map<string, unknown>(
-    Object.entries({
-      'tokenizer.ggml.model': 'gpt2',
-      'tokenizer.ggml.pre': 'qwen2',
-      'tokenizer.ggml.tokens': tokens,
-      'tokenizer.ggml.token_type': tokens.map((_, id) => (id < 3 ? 3 : 1)),
-      'tokenizer.ggml.merges': ['h e'],
-      'tokenizer.ggml.eos_token_id': 2,
-      'tokenizer.chat_template': template,
-      ...changes,
-    }),
-  );
-}
-
-const files: TextFiles = { ...ggufTokenizer(metadata()), chatTemplate: template, generation: {} };
+const files = byteFiles();
 const tokenizer = openTokenizer(files);
 const decoded = (tokens: readonly number[]): string => {
   const reader = new Detokenizer(tokenizer);
@@ -68,8 +48,8 @@ describe('the tokenizer of a GGUF file', () => {
     ['a way of cutting that we do not know', { 'tokenizer.ggml.pre': 'martian' }, /martian/],
     ['no tokens', { 'tokenizer.ggml.tokens': 'none' }, /tokenizer\.ggml\.tokens/],
   ])('with %s is refused, and says why', (_name, changes, words) => {
-    expect(() => ggufTokenizer(metadata(changes))).toThrow(words);
-    expect(() => ggufTokenizer(metadata(changes))).toThrow(FleetError);
+    expect(() => ggufTokenizer(byteMetadata(changes))).toThrow(words);
+    expect(() => ggufTokenizer(byteMetadata(changes))).toThrow(FleetError);
   });
 
   it.each(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte % 37 === 0))(
@@ -128,7 +108,7 @@ describe('a chat template', () => {
   });
 
   it('says when it has opened the thinking itself', () => {
-    const thinking = ChatTemplate.open({ ...files, chatTemplate: `${template}<think>\n` }, tokenizer);
+    const thinking = ChatTemplate.open({ ...files, chatTemplate: `${chatTemplate}<think>\n` }, tokenizer);
     expect(thinking?.prompt([{ role: 'user', content: 'x' }]).thinks).toBe(true);
   });
 

@@ -3,6 +3,7 @@ import { chart, example, only, rendered, valueArgs } from '../harness/charts.ts'
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
 import type { Outcome } from '../harness/command.ts';
+import { kubectl } from '../harness/cluster/kubectl.ts';
 import { eventually } from '../harness/fleet.ts';
 import { helm, helmMissing } from '../harness/helm.ts';
 
@@ -12,17 +13,18 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('what a strict cl
     cluster = await startCluster();
     await gpuNodes(cluster, { name: 'node', resource: 'nvidia.com/gpu', count: 1, nodes: 2 });
     for (const name of ['qwenfleet', 'default-team', 'research', 'payments'])
-      await kubectl(['create', 'namespace', name]);
-    await kubectl(['label', 'namespace', '--all', 'pod-security.kubernetes.io/enforce=restricted', '--overwrite']);
+      await kubectl(cluster, ['create', 'namespace', name]);
+    await kubectl(cluster, [
+      'label',
+      'namespace',
+      '--all',
+      'pod-security.kubernetes.io/enforce=restricted',
+      '--overwrite',
+    ]);
     await release('install', 'kinds', chart('qwenfleet-crds'));
   });
   afterAll(() => cluster?.stop());
 
-  const kubectl = async (args: string[], input?: string): Promise<string> => {
-    const { code, stdout, stderr } = await cluster.kubectl(args, input);
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const release = async (...args: string[]): Promise<void> => {
     const { code, stderr } = await helm([
       ...args,
@@ -51,7 +53,13 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('what a strict cl
 
     it('takes the pods of the operator, and runs two of them on two nodes', async () => {
       await release('install', 'qwenfleet', chart('qwenfleet'), '--wait', '--set=replicas=2');
-      const nodes = await kubectl(['-n', 'qwenfleet', 'get', 'pods', '--output=jsonpath={.items[*].spec.nodeName}']);
+      const nodes = await kubectl(cluster, [
+        '-n',
+        'qwenfleet',
+        'get',
+        'pods',
+        '--output=jsonpath={.items[*].spec.nodeName}',
+      ]);
       expect(nodes.split(' ').toSorted()).toEqual(['node-0', 'node-1']);
     });
 
@@ -159,8 +167,8 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('what a strict cl
           '--patch={"spec":{"paused":true}}',
         ]);
       await eventually(change, ({ code }) => code !== 0, 60_000, 250);
-      await kubectl(['-n', 'payments', 'delete', 'qwendeployment', 'pool', '--wait=false']);
-      await kubectl([
+      await kubectl(cluster, ['-n', 'payments', 'delete', 'qwendeployment', 'pool', '--wait=false']);
+      await kubectl(cluster, [
         '-n',
         'payments',
         'patch',
@@ -169,7 +177,7 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('what a strict cl
         '--type=merge',
         '--patch={"metadata":{"finalizers":null}}',
       ]);
-      expect(await kubectl(['-n', 'payments', 'get', 'qwendeployments', '--output=name'])).toBe('');
+      expect(await kubectl(cluster, ['-n', 'payments', 'get', 'qwendeployments', '--output=name'])).toBe('');
     });
   });
 });

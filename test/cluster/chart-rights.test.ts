@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chart, rendered } from '../harness/charts.ts';
 import { allowed, everythingAllowed, type Question } from '../harness/cluster/access.ts';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
+import { kubectl } from '../harness/cluster/kubectl.ts';
 import { eventually } from '../harness/fleet.ts';
 import { helm, helmMissing } from '../harness/helm.ts';
 import { routerRules } from '../harness/router-role.ts';
@@ -50,16 +51,12 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('the rights of an
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await startCluster();
-    for (const name of ['qwenfleet', 'team-a', 'team-b', 'team-c']) await kubectl(['create', 'namespace', name]);
+    for (const name of ['qwenfleet', 'team-a', 'team-b', 'team-c'])
+      await kubectl(cluster, ['create', 'namespace', name]);
     await release('install', 'kinds', chart('qwenfleet-crds'));
   });
   afterAll(() => cluster?.stop());
 
-  const kubectl = async (args: string[], input?: string): Promise<string> => {
-    const { code, stdout, stderr } = await cluster.kubectl(args, input);
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
-    return stdout;
-  };
   const release = async (...args: string[]): Promise<void> => {
     const { code, stderr } = await helm([...args, '--kubeconfig', cluster.kubeconfig, '--namespace', 'qwenfleet']);
     if (code !== 0) throw new Error(`helm ${args.join(' ')}: ${stderr}`);
@@ -158,7 +155,7 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('the rights of an
     it('need no more than a namespace of whoever installs them', async () => {
       await release('uninstall', 'qwenfleet');
       // cluster-admin within team-a, and nobody outside
-      await kubectl([
+      await kubectl(cluster, [
         '-n',
         'team-a',
         'create',
@@ -181,8 +178,8 @@ describe.skipIf((await clusterMissing) ?? (await helmMissing))('the rights of an
   });
 
   it('leave it to the roles of the cluster who may make a pool', async () => {
-    await kubectl(['-n', 'team-b', 'create', 'rolebinding', 'editor', '--clusterrole=edit', '--user=erin']);
-    await kubectl(['-n', 'team-b', 'create', 'rolebinding', 'viewer', '--clusterrole=view', '--user=vera']);
+    await kubectl(cluster, ['-n', 'team-b', 'create', 'rolebinding', 'editor', '--clusterrole=edit', '--user=erin']);
+    await kubectl(cluster, ['-n', 'team-b', 'create', 'rolebinding', 'viewer', '--clusterrole=view', '--user=vera']);
     const pools: Question[] = ['create', 'patch', 'delete', 'get'].map((verb) => ({
       verb,
       apiGroup: 'qwenfleet.io',
