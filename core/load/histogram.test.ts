@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   added,
+  bucketAt,
+  countAbove,
   countOf,
   emptyHistogram,
   latencyBoundsMs,
@@ -17,15 +19,38 @@ const of = (valuesMs: readonly number[]): LatencyHistogram => {
   for (const valueMs of valuesMs) observe(histogram, valueMs);
   return histogram;
 };
-const values = fc.array(fc.double({ min: 0, max: 51_200, noNaN: true }), { minLength: 1, maxLength: 200 });
+const values = fc.array(fc.double({ min: 0, max: 80_000, noNaN: true }), { minLength: 1, maxLength: 200 });
 
 describe('a latency histogram', () => {
   it('counts everything once, also what is on a bound or beyond the last', () => {
-    const histogram = of([0, 25, 26, 51_200, 51_201, 1e9]);
+    const histogram = of([0, 10, 11, 80_000, 80_001, 1e9]);
     expect(countOf(histogram)).toBe(6);
     expect(histogram.counts.at(0)).toBe(2);
     expect(histogram.counts.at(-1)).toBe(2);
     expect(latencyHistogramSchema.parse(histogram)).toEqual(histogram);
+  });
+
+  it('has bounds that grow by about a quarter', () => {
+    const [first = 0, ...rest] = latencyBoundsMs;
+    let before = first;
+    for (const boundMs of rest) {
+      expect(boundMs / before).toBeGreaterThan(1.24);
+      expect(boundMs / before).toBeLessThan(1.29);
+      before = boundMs;
+    }
+  });
+
+  it('knows the bucket of a rank', () => {
+    const histogram = of([5, 5, 90, 1e9]);
+    expect(bucketAt(histogram, 2)).toEqual({ lowMs: 0, highMs: 10, below: 0, count: 2 });
+    expect(bucketAt(histogram, 3)).toEqual({ lowMs: 80, highMs: 100, below: 2, count: 1 });
+    expect(bucketAt(histogram, 4)).toMatchObject({ lowMs: 80_000, highMs: Infinity });
+    expect(bucketAt(histogram, 5)).toBeUndefined();
+  });
+
+  it('holds nothing against what may be within a limit', () => {
+    expect(countAbove(of([900, 1_000, 1_100, 3_000]), 1_000)).toBe(2);
+    expect(countAbove(of([900, 1_100, 1_200, 3_000]), 1_050)).toBe(1);
   });
 
   it('says nothing of a quantile before anything was measured', () => {

@@ -1,7 +1,15 @@
 import { z } from 'zod';
 
-/** Upper bounds in milliseconds, doubling; the last bucket has none. Fixed, so that any two histograms can be added. */
-export const latencyBoundsMs = [25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200] as const;
+/** Preferred numbers of a decade, R10 of ISO 3: each is about a quarter above the one before. */
+const decade = [10, 12.5, 16, 20, 25, 31.5, 40, 50, 63, 80] as const;
+
+/**
+ * Upper bounds in milliseconds, from 10 ms to 80 s; the last bucket has none. Fixed, so that any two histograms can be
+ * added, and close enough for a 95th percentile to be compared with a limit.
+ */
+export const latencyBoundsMs: readonly number[] = [1, 10, 100, 1_000].flatMap((scale) =>
+  decade.map((valueMs) => valueMs * scale),
+);
 
 /** Counts per bucket, not cumulative: `counts[i]` are those up to `latencyBoundsMs[i]`, the last one the rest. */
 export const latencyHistogramSchema = z.strictObject({
@@ -37,24 +45,39 @@ export function since(later: LatencyHistogram, earlier: LatencyHistogram): Laten
   return counts.some((count) => count < 0) ? later : { counts, sumMs: Math.max(0, later.sumMs - earlier.sumMs) };
 }
 
-/**
- * Estimate of a quantile, by linear interpolation inside its bucket; undefined when nothing was measured. Off by at most
- * the width of that bucket, a factor of two.
- * @example quantileMs(report.firstByte, 0.95)
- */
-export function quantileMs(histogram: LatencyHistogram, quantile: number): number | undefined {
-  const total = countOf(histogram);
-  if (total === 0) return undefined;
-  const rank = quantile * total;
+/** The bucket of a rank, the first being 1; undefined where there are not so many. Its high end may be Infinity. */
+export function bucketAt({ counts }: LatencyHistogram, rank: number): Bucket | undefined {
   let below = 0;
-  for (const [at, count] of histogram.counts.entries()) {
-    const lowMs = at === 0 ? 0 : (latencyBoundsMs[at - 1] ?? 0);
+  for (const [at, count] of counts.entries()) {
     if (count > 0 && below + count >= rank) {
-      // Beyond the last bound only the bound itself is known.
-      const highMs = latencyBoundsMs[at] ?? lowMs;
-      return lowMs + (highMs - lowMs) * Math.max(0, (rank - below) / count);
+      return { lowMs: latencyBoundsMs[at - 1] ?? 0, highMs: latencyBoundsMs[at] ?? Infinity, below, count };
     }
     below += count;
   }
-  return latencyBoundsMs.at(-1);
+  return undefined;
 }
+export type Bucket = {
+  lowMs: number;
+  highMs: number;
+  /** Measurements before it, and in it. */ below: number;
+  count: number;
+};
+
+/**
+ * Estimate of a quantile, by linear interpolation inside its bucket; undefined when nothing was measured. Off by at most
+ * the width of that bucket, about a quarter.
+ * @example quantileMs(report.firstByte, 0.95)
+ */
+export function quantileMs(histogram: LatencyHistogram, quantile: number): number | undefined {
+  const rank = quantile * countOf(histogram);
+  const bucket = bucketAt(histogram, rank);
+  if (!bucket) return undefined;
+  const { lowMs, highMs, below, count } = bucket;
+  // Beyond the last bound only the bound itself is known.
+  if (highMs === Infinity) return lowMs;
+  return lowMs + (highMs - lowMs) * Math.max(0, (rank - below) / count);
+}
+
+/** How many took longer than the limit for certain: what shares a bucket with the limit is given the benefit of it. */
+export const countAbove = ({ counts }: LatencyHistogram, limitMs: number): number =>
+  counts.reduce((sum, count, at) => ((latencyBoundsMs[at - 1] ?? 0) >= limitMs ? sum + count : sum), 0);

@@ -1,6 +1,7 @@
-import type { Arm } from '@qwenfleet/core/load/arm';
+import { quantileMs } from '@qwenfleet/core/load/histogram';
+import type { Arm } from './arm.ts';
 import { ratioDifference, type Interval } from './statistics/interval.ts';
-import { quantile, quantileDifference, sorted } from './statistics/quantile.ts';
+import { quantileDifference } from './statistics/quantile.ts';
 import type { Arms } from './types.ts';
 
 export type AbVerdict = 'TooFewRequests' | 'Undecided' | 'NewIsBetter' | 'OldIsBetter' | 'Mixed';
@@ -20,27 +21,26 @@ const share = 0.95;
 
 /** Compares at 95 %: Newcombe's interval for errors, order statistics for the 95th percentile of the first token. */
 export function compare({ stable, update }: Arms, minRequests: number): AbResult {
-  const [a, b] = [sorted(stable.ttftMs), sorted(update.ttftMs)];
   const errorRatioDifference = ratioDifference(
     { hits: stable.errors, of: stable.requests },
     { hits: update.errors, of: update.requests },
   );
-  const ttftMsP95Difference = quantileDifference(a, b, share);
+  const ttftMsP95Difference = quantileDifference(stable.firstByte, update.firstByte, share);
   const enough = Math.min(stable.requests, update.requests) >= minRequests;
   return {
-    old: resultOf(stable, a),
-    new: resultOf(update, b),
+    old: resultOf(stable),
+    new: resultOf(update),
     errorRatioDifference,
     ttftMsP95Difference,
     verdict: enough ? verdictOf([errorRatioDifference, ttftMsP95Difference]) : 'TooFewRequests',
   };
 }
 
-const resultOf = ({ requests, errors }: Arm, times: readonly number[]): ArmResult => ({
+const resultOf = ({ requests, errors, firstByte }: Arm): ArmResult => ({
   requests,
   errors,
   errorRatio: requests === 0 ? 0 : errors / requests,
-  ttftMsP95: quantile(times, share),
+  ttftMsP95: quantileMs(firstByte, share),
 });
 
 /** Less is better in every difference; an interval with 0 in it leaves doubt. */

@@ -1,7 +1,7 @@
-import { emptyArm, type Arm } from '@qwenfleet/core/load/arm';
+import { countAbove, countOf, quantileMs } from '@qwenfleet/core/load/histogram';
+import { emptyArm, type Arm } from './arm.ts';
 import { atLeast } from './statistics/binomial.ts';
 import { moreHits, type Count } from './statistics/fisher.ts';
-import { quantile, sorted } from './statistics/quantile.ts';
 import type { AnalysisSpec, Arms, RolloutState, Verdict, Observed } from './types.ts';
 
 /**
@@ -14,13 +14,13 @@ const alikeAlarm = 0.01;
 /** Share of requests that may be slower than the limit of a 95th percentile. */
 const slowShare = 0.05;
 
-/** The name under which routers count the results of this step: another for every step of every rollout. */
-export const windowOf = ({ update, round, step }: RolloutState): string | undefined =>
+/** What results of this step are called: another name for every step of every rollout. */
+export const stepOf = ({ update, round, step }: RolloutState): string | undefined =>
   update === undefined ? undefined : `${update}.${round}.${step}`;
 
-/** The two arms of this step; undefined while routers still count for another, or say nothing. */
+/** The two arms of this step; undefined while there are results of another only, or none. */
 export function armsOf(state: RolloutState, { arms }: Observed): Arms | undefined {
-  if (!arms || state.update === undefined || arms.window !== windowOf(state)) return undefined;
+  if (!arms || state.update === undefined || arms.step !== stepOf(state)) return undefined;
   const of = (revision: string): Arm => arms.byRevision[revision] ?? emptyArm();
   return { stable: of(state.current), update: of(state.update) };
 }
@@ -54,13 +54,10 @@ function errors({ stable, update }: Arms, { maxErrorRatio }: AnalysisSpec): Verd
 
 function slowness({ stable, update }: Arms, { ttftMsMax }: AnalysisSpec): Verdict | undefined {
   if (ttftMsMax === undefined) return undefined;
-  const of = ({ ttftMs }: Arm): Count => ({
-    hits: ttftMs.filter((time) => time > ttftMsMax).length,
-    of: ttftMs.length,
-  });
+  const of = ({ firstByte }: Arm): Count => ({ hits: countAbove(firstByte, ttftMsMax), of: countOf(firstByte) });
   const kind = against(of(update), of(stable), slowShare);
   if (!kind) return undefined;
-  const p95 = Math.round(quantile(sorted(update.ttftMs), 1 - slowShare) ?? 0);
+  const p95 = Math.round(quantileMs(update.firstByte, 1 - slowShare) ?? 0);
   const message = `95 % of first tokens come within ${p95} ms, the limit is ${ttftMsMax} ms; ${percent(of(stable))} are later with the old revision`;
   return { kind, reason: 'TTFTTooHigh', message };
 }

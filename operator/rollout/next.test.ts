@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { emptyArm } from '@qwenfleet/core/load/arm';
+import { stepOf } from './analysis.ts';
+import { emptyArm } from './arm.ts';
 import { Pool } from './harness/pool.ts';
 import { next } from './next.ts';
 import type { Finding } from '../reconcile/conditions.ts';
@@ -18,7 +19,7 @@ describe('a pool without a rollout', () => {
   it('takes what it finds for the revision that serves', () => {
     const pool = new Pool({ desired: 3 });
     expect(pool.state).toMatchObject({ current: 'a', update: undefined, told: { a: 3 } });
-    expect(pool.decision?.traffic).toEqual({ weights: { a: 100 }, window: undefined });
+    expect(pool.decision?.traffic).toEqual({ weights: { a: 100 } });
     expect(condition(pool, 'Progressing')).toMatchObject({ status: 'True', reason: 'Complete' });
   });
 
@@ -121,10 +122,10 @@ describe('a canary', () => {
 
   it('counts results anew at every step', () => {
     const pool = new Pool({ spec: canary }).ask('b').run(20_000);
-    expect(pool.decision?.traffic.window).toBe('b.1.0');
+    expect(stepOf(pool.state)).toBe('b.1.0');
     pool.runUntil(({ state }) => state.step === 1);
-    expect(pool.decision?.traffic.window).toBe('b.1.1');
-    const late = { window: 'b.1.0', byRevision: { b: { ...emptyArm(), requests: 900, errors: 900 } } };
+    expect(stepOf(pool.state)).toBe('b.1.1');
+    const late = { step: 'b.1.0', byRevision: { b: { ...emptyArm(), requests: 900, errors: 900 } } };
     const decision = next(pool.state, { ...pool.observed(), arms: late }, pool.spec, pool.nowMs);
     expect(decision.state.rejected, 'what was counted for another step').toBeUndefined();
   });

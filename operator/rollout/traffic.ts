@@ -1,4 +1,3 @@
-import { windowOf } from './analysis.ts';
 import { readyOf } from './shift.ts';
 import type { RevisionView, RolloutSpec, RolloutState, Traffic } from './types.ts';
 
@@ -27,7 +26,7 @@ export function trafficOf(
   const weight = weightOf(state.weight, updateReady, restReady);
   const weights = shared(rest, 100 - weight, state.current);
   if (update && weight > 0) weights[update.revision] = weight;
-  return { weights, ...headerOf(state, spec, updateReady), window: windowOf(state) };
+  return { weights, ...headerOf(state, spec, updateReady) };
 }
 
 function weightOf(wanted: number, updateReady: number, restReady: number): number {

@@ -1,6 +1,6 @@
-import type { Arm, ArmsReport } from '@qwenfleet/core/load/arm';
 import type { Finding } from '../reconcile/conditions.ts';
 import type { AbResult } from './ab-result.ts';
+import type { Arm } from './arm.ts';
 import type { HotAction, HotReplica, HotState } from './hot/drive.ts';
 import type { UpdateWay } from './hot/way.ts';
 
@@ -53,6 +53,9 @@ export type RevisionView = {
   young?: number | undefined;
 };
 
+/** Results by revision, and the step that they are of, see `stepOf`. */
+export type StepResults = { step: string; byRevision: Readonly<Record<string, Arm>> };
+
 /** Everything that one decision looks at. */
 export type Observed = {
   /** The revision that the spec asks for. */
@@ -60,8 +63,8 @@ export type Observed = {
   /** Replicas that the scaler wants, all revisions together. */
   desired: number;
   revisions: readonly RevisionView[];
-  /** What the routers counted; undefined when they say nothing. */
-  arms: ArmsReport | undefined;
+  /** What the routers counted since a step began; undefined when they say nothing. */
+  arms: StepResults | undefined;
   /** Values of `qwenfleet.io/promote` and `qwenfleet.io/abort`: a revision each. */
   annotations: { promote?: string | undefined; abort?: string | undefined };
   /** How the revision that serves becomes the aim, and the replicas in which it may; undefined: by new replicas. */
@@ -112,14 +115,12 @@ export type RolloutState = {
 
 export type RolloutEvent = Cause & { type: 'Normal' | 'Warning' };
 
-/** What routers are told: who gets how much, and under which name they count the results. */
+/** What routers are told: who gets how much. */
 export type Traffic = {
   /** Percent by revision; 100 in total, unless there is no revision at all. */
   weights: Readonly<Record<string, number>>;
   /** Requests with this header go to the revision, whatever the weights. */
   header?: { name: string; value: string; revision: string } | undefined;
-  /** Undefined when there is nothing to compare. */
-  window: string | undefined;
 };
 
 export type Decision = {

@@ -1,5 +1,7 @@
-import { countAnswer, emptyArm, type Arm } from '@qwenfleet/core/load/arm';
+import { observe } from '@qwenfleet/core/load/histogram';
 import { seededRng } from '@qwenfleet/core/rng';
+import { stepOf } from '../analysis.ts';
+import { emptyArm, type Arm } from '../arm.ts';
 import { next } from '../next.ts';
 import { starvedAfterMs } from '../turn.ts';
 import type { Decision, Observed, RevisionView, RolloutEvent, RolloutSpec, RolloutState } from '../types.ts';
@@ -60,7 +62,7 @@ export class Pool {
   readonly #through: NonNullable<Options['through']>;
   readonly #rng = seededRng(1);
   #state: RolloutState | undefined;
-  #window: string | undefined;
+  #step: string | undefined;
   #weights: Record<string, number> = {};
   #arms: Record<string, Arm> = {};
 
@@ -126,7 +128,7 @@ export class Pool {
   }
 
   observed(): Observed {
-    const arms = this.#window === undefined ? undefined : { window: this.#window, byRevision: this.#arms };
+    const arms = this.#step === undefined ? undefined : { step: this.#step, byRevision: this.#arms };
     const revisions = [...this.#pods.keys()].map((revision) => this.#view(revision));
     return { aim: this.aim, desired: this.desired, revisions, arms, annotations: this.annotations };
   }
@@ -151,9 +153,10 @@ export class Pool {
     });
   }
 
-  #obey({ weights, window }: Decision['traffic']): void {
-    if (window !== this.#window) this.#arms = {};
-    this.#window = window;
+  #obey({ weights }: Decision['traffic']): void {
+    const step = stepOf(this.state);
+    if (step !== this.#step) this.#arms = {};
+    this.#step = step;
     this.#weights = { ...weights };
   }
 
@@ -162,7 +165,9 @@ export class Pool {
       const { errorRatio = 0, ttftMs = 100 } = this.behaviours[revision] ?? {};
       const arm = (this.#arms[revision] ??= emptyArm());
       for (let at = 0; at < Math.round((this.requestsPerTick * weight) / 100); at += 1) {
-        countAnswer(arm, { failed: this.#rng() < errorRatio, ttftMs: ttftMs * (0.9 + 0.2 * this.#rng()) }, this.#rng);
+        arm.requests += 1;
+        if (this.#rng() < errorRatio) arm.errors += 1;
+        observe(arm.firstByte, ttftMs * (0.9 + 0.2 * this.#rng()));
       }
     }
   }

@@ -1,10 +1,11 @@
+import { emptyHistogram, observe, type LatencyHistogram } from '@qwenfleet/core/load/histogram';
 import { seededRng, type Rng } from '@qwenfleet/core/rng';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { atLeast, logChoose, logGamma } from './binomial.ts';
 import { moreHits } from './fisher.ts';
 import { ratioDifference, wilson } from './interval.ts';
-import { quantile, quantileDifference, quantileInterval, sorted } from './quantile.ts';
+import { quantileDifference, quantileInterval } from './quantile.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
@@ -126,43 +127,46 @@ describe('an interval of a ratio', () => {
 });
 
 describe('a quantile', () => {
-  /** Exponential with mean 1, whose 95th percentile is ln 20. */
-  const exponential = (rng: Rng): number => -Math.log(1 - rng());
-  const truth = Math.log(20);
-
-  it('is the sample that so many are at or below', () => {
-    const hundred = upTo(100).map((at) => at + 1);
-    expect([quantile(hundred, 0.95), quantile(hundred, 0.5), quantile([7], 0.95), quantile([], 0.5)]).toEqual([
-      95,
-      50,
-      7,
-      undefined,
-    ]);
-  });
+  const meanMs = 400;
+  /** Exponential, whose 95th percentile is its mean times ln 20. */
+  const exponential = (rng: Rng, factor = 1): number => -Math.log(1 - rng()) * meanMs * factor;
+  const truth = Math.log(20) * meanMs;
+  const of = (valuesMs: readonly number[]): LatencyHistogram => {
+    const histogram = emptyHistogram();
+    for (const valueMs of valuesMs) observe(histogram, valueMs);
+    return histogram;
+  };
 
   it('lies in its interval about as often as that says, whatever the distribution', () => {
     const rng = seededRng(5);
     const covered = upTo(1_000).filter(() => {
-      const { low, high } = quantileInterval(sorted(upTo(256).map(() => exponential(rng))), 0.95);
+      const { low, high } = quantileInterval(of(upTo(256).map(() => exponential(rng))), 0.95);
       return low <= truth && high >= truth;
     }).length;
     expect(covered / 1_000).toBeGreaterThan(0.93);
   });
 
   it('has no upper end with few samples, and no difference with none', () => {
-    expect(quantileInterval([1, 2, 3], 0.95).high).toBe(Infinity);
-    expect(quantileDifference([], [1], 0.95)).toBeUndefined();
-    expect(quantileDifference([1, 2], [1, 2], 0.95)).toEqual({ low: -Infinity, high: Infinity });
+    expect(quantileInterval(of([1, 2, 3]), 0.95)).toEqual({ low: 0, high: Infinity });
+    expect(quantileDifference(of([]), of([1]), 0.95)).toBeUndefined();
+    expect(quantileDifference(of([1, 2]), of([1, 2]), 0.95)).toEqual({ low: -Infinity, high: Infinity });
   });
 
   it('differs between two samples by what it really does', () => {
     const rng = seededRng(6);
     const covered = upTo(600).filter(() => {
-      const a = sorted(upTo(256).map(() => exponential(rng)));
-      const b = sorted(upTo(200).map(() => 1.5 * exponential(rng)));
+      const a = of(upTo(256).map(() => exponential(rng)));
+      const b = of(upTo(200).map(() => exponential(rng, 1.5)));
       const { low = 0, high = 0 } = quantileDifference(a, b, 0.95) ?? {};
       return low <= 0.5 * truth && high >= 0.5 * truth;
     }).length;
     expect(covered / 600).toBeGreaterThan(0.93);
+  });
+
+  it('does not differ between two of the same bucket, and does where one is half as long again', () => {
+    const both = quantileDifference(of(Array(300).fill(410)), of(Array(300).fill(490)), 0.95);
+    expect(both?.low).toBeLessThan(0);
+    expect(both?.high).toBeGreaterThan(0);
+    expect(quantileDifference(of(Array(300).fill(410)), of(Array(300).fill(610)), 0.95)?.low).toBeGreaterThan(0);
   });
 });

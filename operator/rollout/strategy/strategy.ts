@@ -13,7 +13,7 @@ export type Turn = {
   leaving: number;
   limits: Limits;
   verdict: Verdict;
-  /** Do the routers count for this step already? */
+  /** Are there results of this step already? */
   counting: boolean;
   nowMs: number;
 };
