@@ -1,3 +1,4 @@
+import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { Controller } from '@qwenfleet/kube/controller/controller';
@@ -17,8 +18,8 @@ import { Applier } from './applier.ts';
 import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
 import { poolKind, routerKind, type CustomObject } from './kinds.ts';
-import { mergedLoad, type MergedLoad } from './load/merge.ts';
 import { LoadPoller, type RouterAddress } from './load/poller.ts';
+import { loadsOf } from './load/router-report.ts';
 import { PoolController } from './pool/controller.ts';
 import { RouterController, takes } from './router/controller.ts';
 
@@ -78,7 +79,7 @@ export class ClusterOperator {
       environment,
       telemetry,
       images,
-      loadOf: (object) => this.#loadOf(object),
+      loadsOf: (object) => this.#loadsOf(object),
       routerOf: (object) => this.#routerOf(object),
     });
     const hardware = new HardwareController({
@@ -178,9 +179,9 @@ export class ClusterOperator {
     return this.#caches.routers.cache.list(pool.metadata.namespace).filter((router) => takes(router, pool));
   }
 
-  #loadOf(pool: CustomObject): MergedLoad | undefined {
+  #loadsOf(pool: CustomObject): (PoolLoad | undefined)[] {
     const reports = this.#routersOf(pool).flatMap((router) => this.#poller.reports(keyOf(router)));
-    return mergedLoad(pool.metadata.name, reports);
+    return loadsOf(pool.metadata.name, reports);
   }
 
   #routerOf(pool: CustomObject): Observed['router'] {

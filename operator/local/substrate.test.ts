@@ -9,6 +9,8 @@ const gapsOf = (spec: Record<string, unknown>): string[] =>
 describe('processes of this machine', () => {
   it('honour a plain pool in full', () => {
     expect(gapsOf({ routing: { strategy: 'LeastLoad' } })).toEqual([]);
+    const schedules = [{ start: '08:00', end: '18:00', minReplicas: 1 }];
+    expect(gapsOf({ routing: { strategy: 'LeastLoad' }, scaling: { schedules } })).toEqual([]);
   });
 
   it.each<[string, Record<string, unknown>]>([

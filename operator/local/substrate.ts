@@ -72,11 +72,6 @@ const gaps: readonly Gap<QwenDeployment['spec']>[] = [
     applies: ({ engine }) => engine.env !== undefined,
   },
   {
-    path: 'spec.scaling.schedules',
-    reason: 'hours are not looked at yet; minReplicas and maxReplicas hold all day',
-    applies: ({ scaling }) => (scaling?.schedules ?? []).length > 0,
-  },
-  {
     path: 'spec.cache',
     reason: 'weights are in the cache of this machine, see QWENFLEET_CACHE',
     applies: ({ cache }) => !isDeepStrictEqual(cache, plain.cache),

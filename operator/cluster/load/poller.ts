@@ -2,7 +2,7 @@ import type { Clock } from '@qwenfleet/core/clock';
 import { routerLoadSchema, type PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Logger } from '@qwenfleet/core/log';
 import { request, type Dispatcher } from 'undici';
-import type { RouterReport } from './merge.ts';
+import type { RouterReport } from './router-report.ts';
 
 /** How often each router is asked. The scaler's panic window is six seconds: this leaves it several samples. */
 const everyMs = 1_000;

@@ -1,3 +1,4 @@
+import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
@@ -12,8 +13,6 @@ import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
 import { poolKind, type CustomObject } from '../kinds.ts';
-import { signalOf } from '../load/signal.ts';
-import type { MergedLoad } from '../load/merge.ts';
 import { writeStatus } from '../status-writer.ts';
 import { capabilities, observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
@@ -29,8 +28,8 @@ export type PoolControllerParts = {
   telemetry: Telemetry;
   /** Images where nobody names one, by engine. */
   images: Images;
-  /** What the routers say of a pool. */
-  loadOf: (object: CustomObject) => MergedLoad | undefined;
+  /** What each router says of a pool, undefined for one that is silent. */
+  loadsOf: (object: CustomObject) => readonly (PoolLoad | undefined)[];
   /** Whether the routers that should know the pool know it as it is. */
   routerOf: (object: CustomObject) => Observed['router'];
 };
@@ -66,15 +65,13 @@ export class PoolController {
     const scaler = this.#scalers.get(key) ?? new PoolScaler();
     this.#scalers.set(key, scaler);
     const ready = replicas.filter(({ state }) => state === 'ready').length;
-    const { maxConcurrency } = plan.resolved;
     const look = {
       spec: plan.scale,
       live: workload?.spec?.replicas,
       remembered: writtenStatus(object.status).scaling?.desired,
       initial: plan.initialReplicas,
-      ready,
       starting: replicas.length - ready,
-      signal: signalOf(this.#parts.loadOf(object), { metric: plan.scale.metric, ready, maxConcurrency }),
+      sample: { ready, slots: plan.resolved.maxConcurrency, routers: this.#parts.loadsOf(object), replicas: [] },
     };
     const verdict = scaler.look(look, this.#parts.environment.clock.epochMs());
     if (verdict.changed) this.#tellScaled(seen, verdict);
@@ -124,7 +121,7 @@ export class PoolController {
     verdict: Verdict | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, environment, routerOf, loadOf, events } = this.#parts;
+    const { client, environment, routerOf, loadsOf, events } = this.#parts;
     const { object, deployment, plan, revision, replicas, refused } = seen;
     const router = routerOf(object);
     const observed: Observed = {
@@ -132,7 +129,7 @@ export class PoolController {
       refused,
       desired,
       scaling: verdict?.state,
-      hasSignal: loadOf(object) !== undefined,
+      hasSignal: loadsOf(object).some((load) => load !== undefined),
       router,
       outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),
     };

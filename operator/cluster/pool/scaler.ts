@@ -1,4 +1,6 @@
 import { decide, initialState } from '../../scale/decide.ts';
+import { signalOf, type PoolSample } from '../../scale/metrics.ts';
+import { inForce } from '../../scale/schedule.ts';
 import type { ScaleSpec, ScaleState, Signal } from '../../scale/types.ts';
 
 /** While anything happens, and while nothing does; a change of load or of pods wakes the pool at once anyway. */
@@ -12,9 +14,8 @@ export type Look = {
   /** From the status: what an operator before this one wanted. */
   remembered: number | undefined;
   initial: number;
-  ready: number;
   starting: number;
-  signal: Signal | undefined;
+  sample: PoolSample;
 };
 
 export type Verdict = { state: ScaleState; from: number; desired: number; changed: boolean; lookAgainMs: number };
@@ -26,7 +27,10 @@ export class PoolScaler {
   #reachedZero = false;
 
   /** How many replicas there should be now. @param nowMs epoch milliseconds, so that decisions keep their time in the status. */
-  look({ spec, live, remembered, initial, ready, starting, signal }: Look, nowMs: number): Verdict {
+  look({ spec: written, live, remembered, initial, starting, sample }: Look, nowMs: number): Verdict {
+    const spec = inForce(written, nowMs);
+    const signal = signalOf(spec.metric, sample, spec.targetPerReplica);
+    const { ready } = sample;
     const before = this.#state ?? initialState(live ?? remembered ?? initial, spec, nowMs);
     const woken = this.#reachedZero && before.desired === 0 && live === 1;
     const { state, desired } = decide(woken ? awake(before, nowMs) : before, { ready, starting, signal }, spec, nowMs);

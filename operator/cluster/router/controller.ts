@@ -17,7 +17,7 @@ import { childKey } from '../children.ts';
 import type { Caches } from '../caches.ts';
 import { routerKind, type CustomObject } from '../kinds.ts';
 import { classOf, poolOf, routerOf } from '../parse.ts';
-import type { RouterReport } from '../load/merge.ts';
+import type { RouterReport } from '../load/router-report.ts';
 import { capabilities, observePool, type PoolSeen } from '../pool/observe.ts';
 import { writtenStatus } from '../pool/status.ts';
 import { conditionsOf, writeStatus } from '../status-writer.ts';

@@ -22,6 +22,13 @@ describe('how many replicas a pool begins with, whether it scales, and whether a
     ['of none', { replicas: 0 }, 0, false, false],
     ['that may reach zero', { scaling: zero }, 1, true, true],
     ['that keeps two', { scaling: { minReplicas: 2, maxReplicas: 3 } }, 2, true, false],
+    [
+      'that a schedule may take to zero',
+      { scaling: { minReplicas: 1, schedules: [{ start: '20:00', end: '06:00', minReplicas: 0 }] } },
+      1,
+      true,
+      true,
+    ],
     ['that only recommends', { scaling: { ...zero, mode: 'Recommend' } }, 1, true, false],
     ['that somebody else scales', { scaling: { ...zero, owner: 'KEDA' } }, 1, false, false],
     ['that is suspended', { scaling: zero, suspend: true }, 0, false, false],

@@ -1,5 +1,6 @@
 import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
+import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { scaleSpecOf } from '../../scale/spec.ts';
 import type { ScaleSpec } from '../../scale/types.ts';
 import type { Substrate } from '../substrate.ts';
@@ -41,7 +42,7 @@ export function planDeployment(input: PlanInput): DeploymentPlan {
     runtime: runnable ? runtimeOf(input, resolved) : undefined,
     scale: scaling && scaleSpecOf(scaling, resolved.maxConcurrency),
     initialReplicas: acts ? initialReplicasOf(spec) : 0,
-    wakeable: scaling?.minReplicas === 0 && scaling.mode === 'Enforce',
+    wakeable: runnable && isWakeable(spec),
   };
 }
 

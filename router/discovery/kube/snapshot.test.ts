@@ -60,6 +60,7 @@ describe('a pool in a cluster', () => {
     ['at zero by its scaler', { scaling: {} }, true],
     ['with a fixed number of replicas', {}, false],
     ['that always has one', { scaling: { minReplicas: 1 } }, false],
+    ['that a schedule takes to zero', { scaling: { minReplicas: 1, schedules: [{ minReplicas: 0 }] } }, true],
     ['that KEDA scales', { scaling: { owner: 'KEDA' } }, false],
     ['that is only recommended to', { scaling: { mode: 'Recommend' } }, false],
     ['that is suspended', { scaling: {}, suspend: true }, false],

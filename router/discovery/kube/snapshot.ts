@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointSnapshot, PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
+import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { z } from 'zod';
 
 /** The parts of a discovery.k8s.io/v1 EndpointSlice that matter here. */
@@ -35,6 +36,7 @@ export const poolObjectSchema = z.object({
         owner: z.string().default('Internal'),
         mode: z.string().default('Enforce'),
         minReplicas: z.int().default(0),
+        schedules: z.array(z.object({ minReplicas: z.int().optional() })).optional(),
       })
       .optional(),
   }),
@@ -90,7 +92,7 @@ function endpointsOf(pool: PoolObject, slices: readonly EndpointSlice[]): PoolEn
     endpoints,
     desired,
     starting: spec.suspend ? 0 : Math.max(0, desired - ready),
-    wakeable: mayWake(spec),
+    wakeable: isWakeable(spec),
     ...(problem === undefined ? {} : { problem }),
   };
 }
@@ -101,10 +103,6 @@ function problemOf({ spec, status }: PoolObject): string | undefined {
   const condition = status?.conditions?.find(({ type }) => type === 'Ready');
   return condition?.status === 'False' && hopeless.has(condition.reason) ? condition.message : undefined;
 }
-
-/** May a request bring its first replica up? Only where the operator's own scaler keeps the pool at zero. */
-export const mayWake = ({ suspend, paused, scaling }: PoolObject['spec']): boolean =>
-  !suspend && !paused && scaling?.owner === 'Internal' && scaling.mode === 'Enforce' && scaling.minReplicas === 0;
 
 /** A pod that is going finishes what it has, and gets nothing new: its own mark counts, not its leaving the list. */
 function endpointsOfSlice({ endpoints, ports }: EndpointSlice): Endpoint[] {

@@ -1,8 +1,9 @@
 import type { KubeClient } from '@qwenfleet/kube/client/client';
+import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { getScale, setScale } from '@qwenfleet/kube/client/scale';
 import { isConflict, isNotFound } from '@qwenfleet/kube/client/status-error';
 import { deployments } from '@qwenfleet/kube/kinds';
-import { mayWake, type PoolObject } from './snapshot.ts';
+import type { PoolObject } from './snapshot.ts';
 
 const fieldManager = 'qwen-router';
 
@@ -16,7 +17,7 @@ export async function wakePool(
   signal: AbortSignal,
 ): Promise<boolean> {
   const revision = pool.status?.rollout?.currentRevision;
-  if (revision === undefined || !mayWake(pool.spec)) return false;
+  if (revision === undefined || !isWakeable(pool.spec)) return false;
   const at = { namespace, name: `${pool.metadata.name}-${revision}` };
   try {
     const seen = await getScale(client, deployments, at, { signal });

@@ -197,5 +197,17 @@ describe('the conditions of a pool', () => {
     const words = (spec: Fields): string | undefined => conditionsOf(spec, { replicas: [], desired: 0 })[0]?.message;
     expect(words({ scaling })).toContain('next request starts a replica');
     expect(words({ replicas: 0 })).toContain('no request starts one');
+    expect(words({ scaling: { ...scaling, mode: 'Recommend' } })).toContain('no request starts one');
+  });
+
+  it('tell it so too of a pool that another scaler has left a number to', () => {
+    const [found] = conditionsOf({ scaling, replicas: 5 }, { replicas: [], desired: 0 });
+    expect(found?.message).toContain('next request starts a replica');
+  });
+
+  it('tell it so too of a pool that only a schedule takes to zero', () => {
+    const night = { start: '20:00', end: '06:00', minReplicas: 0 };
+    const [found] = conditionsOf({ scaling: { minReplicas: 1, schedules: [night] } }, { replicas: [], desired: 0 });
+    expect(found?.message).toContain('next request starts a replica');
   });
 });

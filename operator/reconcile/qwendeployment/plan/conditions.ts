@@ -1,4 +1,5 @@
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
+import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { scheduleProblems } from '../../../scale/schedule.ts';
 import { fails, holds, unknown, type Finding } from '../../conditions.ts';
 import type { Observed } from './observed.ts';
@@ -78,10 +79,9 @@ const ready = ({ spec, resolved, observed }: Input, parts: readonly Finding[]): 
 };
 
 /** No replica is wanted: by design when a request brings one, or when somebody asked for none. */
-function atZero({ paused, replicas, scaling }: Spec): Finding {
-  if (paused) return fails('Ready', 'Paused', 'spec.paused is set: no replica is started');
-  const wakes = replicas === undefined && scaling?.owner === 'Internal' && scaling.mode === 'Enforce';
-  if (wakes) return holds('Ready', 'ScaledToZero', 'idle; the next request starts a replica');
+function atZero(spec: Spec): Finding {
+  if (spec.paused) return fails('Ready', 'Paused', 'spec.paused is set: no replica is started');
+  if (isWakeable(spec)) return holds('Ready', 'ScaledToZero', 'idle; the next request starts a replica');
   return holds('Ready', 'ScaledToZero', 'no replica is wanted, and no request starts one');
 }
 
