@@ -1,5 +1,9 @@
 import { revisionsMax } from '@qwenfleet/crds/qwendeployment/rollout-status';
-import type { Observed, RolloutSpec, RolloutState } from './types.ts';
+import type { Observed, RevisionView, RolloutSpec, RolloutState } from './types.ts';
+
+/** Replicas by revision. */
+export const countsOf = (revisions: readonly RevisionView[]): Record<string, number> =>
+  Object.fromEntries(revisions.map(({ revision, replicas }) => [revision, replicas]));
 
 /** A pool before its first rollout: what is there serves. Whoever has most replicas counts, if a status was lost. */
 export function adopt({ aim, revisions }: Observed, spec: RolloutSpec, nowMs: number): RolloutState {
@@ -17,7 +21,7 @@ export function adopt({ aim, revisions }: Observed, spec: RolloutSpec, nowMs: nu
     progress: { atMs: nowMs, ready: 0, old: 0 },
     drainFirst: undefined,
     promoted: false,
-    told: Object.fromEntries(revisions.map(({ revision, replicas }) => [revision, replicas])),
+    told: countsOf(revisions),
     rejected: undefined,
     obeyed: {},
     hot: undefined,
@@ -34,7 +38,7 @@ export function prunable({ current, update, history }: RolloutState, { aim, revi
     .map(({ revision }) => revision);
 }
 
-/** What was told, with revisions that turned up from elsewhere; bounded, the serving and the coming always among them. */
+/** What is worth remembering of what was told: bounded, the serving and the coming revision always among it. */
 export function bounded(
   told: Readonly<Record<string, number>>,
   { current, update }: RolloutState,

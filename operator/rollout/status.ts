@@ -51,12 +51,13 @@ export function toStatus({ state, abTest }: Pick<Decision, 'state'> & Partial<De
  * Is there anything in it that a next process or a person would miss? Seconds that pass and requests that are counted
  * are no reason to write, and progress is written down once a minute, so that a deadline is never off by more.
  */
-export function worthWriting(written: RolloutStatus | undefined, next: RolloutStatus): boolean {
-  const visible = ({ progress, abTest: _results, reason = '', ...rest }: RolloutStatus): string => {
-    const minute = rest.updateRevision === undefined ? undefined : progress?.at.slice(0, 'YYYY-MM-DDTHH:MM'.length);
-    return JSON.stringify({ ...rest, minute, reason: reason.replace(/\d+(\.\d+)?/g, '#') });
-  };
-  return written === undefined || visible(written) !== visible(next);
+export function worthWriting(stored: RolloutState | undefined, next: RolloutState): boolean {
+  return stored === undefined || visible(stored) !== visible(next);
+}
+
+function visible({ progress, reason, ...rest }: RolloutState): string {
+  const minute = rest.update === undefined ? undefined : Math.floor(progress.atMs / 60_000);
+  return JSON.stringify({ ...rest, minute, reason: reason.replace(/\d+(\.\d+)?/g, '#') });
 }
 
 /** The state as the last process of the operator left it; undefined where there was none, and `next` adopts what it finds. */

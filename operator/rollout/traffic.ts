@@ -1,10 +1,26 @@
 import { readyOf } from './shift.ts';
 import type { RevisionView, RolloutSpec, RolloutState, Traffic } from './types.ts';
 
+/** Was this revision taken back, when it was tried last? */
+export function distrusted({ rejected, history }: RolloutState, revision: string): boolean {
+  if (rejected?.revision === revision) return true;
+  const outcome = history.find((past) => past.revision === revision)?.outcome;
+  return outcome === 'RolledBack' || outcome === 'Aborted';
+}
+
+/** Revisions as they count for availability: one that was taken back serves nobody as soon as anything else answers. */
+export function serving(state: RolloutState, revisions: readonly RevisionView[]): RevisionView[] {
+  const { current, update } = state;
+  const useless = ({ revision }: RevisionView): boolean =>
+    revision !== current && revision !== update && distrusted(state, revision);
+  const others = revisions.some((view) => !useless(view) && readyOf(view) > 0);
+  return others ? revisions.map((view) => (useless(view) ? { ...view, ready: 0 } : view)) : [...revisions];
+}
+
 /** Percent of the update where traffic follows replicas. */
-export function shareOfReady(stable: RevisionView, update: RevisionView): number {
-  const ready = stable.ready + update.ready;
-  return ready === 0 ? 0 : Math.round((100 * update.ready) / ready);
+export function shareOfReady(oldReady: number, updateReady: number): number {
+  const ready = oldReady + updateReady;
+  return ready === 0 ? 0 : Math.round((100 * updateReady) / ready);
 }
 
 /**
@@ -35,16 +51,13 @@ function weightOf(wanted: number, updateReady: number, restReady: number): numbe
 }
 
 /** Revisions that share what the update does not get. */
-function restOf(
-  { current, update, rejected }: RolloutState,
-  views: readonly RevisionView[],
-  floor: number,
-): RevisionView[] {
+function restOf(state: RolloutState, views: readonly RevisionView[], floor: number): RevisionView[] {
+  const { current, update } = state;
   const stable = views.filter(({ revision }) => revision === current);
   const stableReady = stable.reduce((sum, view) => sum + readyOf(view), 0);
   const leaving = views.filter(({ revision }) => revision !== current && revision !== update);
   if (stableReady >= Math.max(1, floor)) return stable;
-  const trusted = leaving.filter(({ revision }) => revision !== rejected?.revision);
+  const trusted = leaving.filter(({ revision }) => !distrusted(state, revision));
   const withTrusted = [...stable, ...trusted];
   return withTrusted.some((view) => readyOf(view) > 0) ? withTrusted : [...stable, ...leaving];
 }

@@ -24,7 +24,7 @@ export function troubleOf(
 ): Cause | undefined {
   if (verdict.kind === 'bad' && !state.promoted) return { reason: verdict.reason, message: verdict.message };
   const { failedStarts = 0, failure = 'the engine ended' } = update;
-  if (failedStarts >= failedStartsMax && readyOf(update) === 0) {
+  if (failedStarts >= failedStartsMax && update.replicas > 0 && readyOf(update) === 0) {
     return { reason: 'EngineCrashed', message: `${failedStarts} starts in a row failed: ${failure}` };
   }
   return late(progress, spec.progressDeadlineMs, nowMs);

@@ -1,7 +1,8 @@
 import { armsOf, judge } from './analysis.ts';
-import { limitsOf } from './shift.ts';
+import { limitsOf, readyOf } from './shift.ts';
 import { strategies } from './strategies.ts';
 import type { Turn } from './strategy/strategy.ts';
+import { serving } from './traffic.ts';
 import type { Observed, RevisionView, RolloutSpec, RolloutState } from './types.ts';
 
 /** How long a replica may wait for an accelerator before it counts as starved, and an old one makes room for it. */
@@ -21,6 +22,7 @@ export function turnOf(before: RolloutState, observed: Observed, spec: RolloutSp
     stable: viewOf(observed, state.current),
     update: viewOf(observed, state.update ?? ''),
     leaving: leavingOf(state, observed),
+    oldReady: oldReadyOf(state, observed),
     limits: limitsOf(spec, state.drainFirst),
     verdict: judge(arms, spec.analysis),
     counting: arms !== undefined,
@@ -40,9 +42,14 @@ export function drainFirstOf(
 ): RolloutState['drainFirst'] {
   const starved = revisions.reduce((sum, { starved: waiting = 0 }) => sum + waiting, 0);
   if (starved === 0) return drainFirst;
-  const placed = revisions.reduce((sum, { replicas }) => sum + replicas, 0) - starved;
+  const placed = revisions.reduce((sum, { replicas, ending = 0 }) => sum + replicas + ending, 0) - starved;
   return { reach: Math.max(1, placed), atMs: nowMs };
 }
+
+const oldReadyOf = (state: RolloutState, { revisions }: Observed): number =>
+  serving(state, revisions)
+    .filter(({ revision }) => revision !== state.update)
+    .reduce((sum, view) => sum + readyOf(view), 0);
 
 /** Replicas that there are accelerators for: a rollout that waits for more than the cluster has would wait for ever. */
 export function withinReach({ drainFirst }: RolloutState, { desired }: Observed, nowMs: number): number {

@@ -45,6 +45,8 @@ export type RevisionView = {
   weight: number;
   /** Replicas of it that have been waiting for an accelerator for longer than `starvedAfterMs`. */
   starved?: number | undefined;
+  /** Replicas of it that are on their way out, and may still hold an accelerator. */
+  ending?: number | undefined;
   /** Starts of its replicas that failed in a row, since one of them was ready last. */
   failedStarts?: number | undefined;
   /** What the last failed start said. */
@@ -124,7 +126,7 @@ export type Traffic = {
 };
 
 export type Decision = {
-  /** To be stored before anything else is done; see docs/decisions. */
+  /** To be stored before anything else is done. */
   state: RolloutState;
   /** Replicas by revision; what is not named has none. */
   replicas: Readonly<Record<string, number>>;

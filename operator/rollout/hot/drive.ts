@@ -58,6 +58,7 @@ function goForward(turn: HotTurn): HotMove {
   if (replica) return watch(turn, replica);
   // The one that changed is gone, or it was verified.
   const rest = replicas.filter(({ loaded }) => loaded !== to);
+  if (replicas.length === 0) return moving(turn, hotStart, 'the pool is at zero');
   if (rest.length === 0) return { ...moving(turn, hotStart, 'every replica serves the new revision'), outcome: 'done' };
   const following = rest.filter(({ ready }) => ready).toSorted((a, b) => (a.id < b.id ? -1 : 1))[0];
   if (!following) return moving(turn, hotStart, `${rest.length} replicas are not ready to change`);

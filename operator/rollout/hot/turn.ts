@@ -15,7 +15,7 @@ export function nextHot(before: Draft, observed: Observed, spec: RolloutSpec, no
   if (!hot || to === undefined || !observed.hot) return { ...draft, replicas: state.told };
   const move = driveHot({ hot, from, to, replicas: observed.hot.replicas, nowMs });
   const replicas = replicasFor(observed, spec, { from, to, startWith: move.startWith });
-  const weight = shareOfReady(viewOf(observed, from), viewOf(observed, to));
+  const weight = shareOfReady(viewOf(observed, from).ready, viewOf(observed, to).ready);
   const moved = { ...draft, state: { ...state, hot: move.hot, weight, reason: move.reason } };
   return { ...closed(moved, move, spec, nowMs), replicas, actions: move.actions, facts: { waits: 'replicas' } };
 }

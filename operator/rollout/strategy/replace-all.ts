@@ -13,15 +13,19 @@ export function replaceAll(turn: Turn): Move {
   const coming = Math.min(desired, begun);
   const old = stable.replicas + leaving;
   const enough = Math.max(Math.min(1, desired), desired - limits.unavailable);
-  const done = old === 0 && update.replicas === desired && readyOf(update) >= enough;
+  // At zero nothing proves a revision: the old one stays to go back to until the new one has answered once.
+  const proven = readyOf(update) > 0 || state.progress.ready > 0;
+  const done = old === 0 && update.replicas === desired && readyOf(update) >= enough && proven;
   return {
     goal: { stable: desired - coming, update: coming },
-    cap: desired + limits.surge,
     step: state.step,
-    weight: shareOfReady(stable, update),
+    weight: shareOfReady(turn.oldReady, readyOf(update)),
     stepStartedAtMs: state.stepStartedAtMs,
-    waits: 'replicas',
+    waits: desired === 0 ? 'demand' : 'replicas',
     done,
-    reason: `${readyOf(update)} of ${desired} replicas are new and ready, ${old} are old`,
+    reason:
+      desired === 0
+        ? 'the pool is at zero: the new revision comes with the next request'
+        : `${readyOf(update)} of ${desired} replicas are new and ready, ${old} are old`,
   };
 }

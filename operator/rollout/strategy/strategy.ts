@@ -11,6 +11,8 @@ export type Turn = {
   update: RevisionView;
   /** Replicas of revisions that are neither and still leave. */
   leaving: number;
+  /** Ready replicas besides those of the update, as far as they serve. */
+  oldReady: number;
   limits: Limits;
   verdict: Verdict;
   /** Are there results of this step already? */
@@ -19,14 +21,14 @@ export type Turn = {
 };
 
 /** What a rollout waits for: only waiting for replicas counts against the deadline. */
-export type Waits = 'replicas' | 'time' | 'data' | 'person' | 'room';
+export type Waits = 'replicas' | 'time' | 'data' | 'person' | 'room' | 'demand';
 
 export type Move = {
   /** Replicas that both revisions should have at this step. */
   goal: { stable: number; update: number };
-  /** Most replicas of all revisions together. */
-  cap: number;
   step: number;
+  /** Fewest ready replicas that may be left by removing some, where that is not what the limits say. */
+  floor?: number | undefined;
   /** Percent of the traffic for the update. */
   weight: number;
   stepStartedAtMs: number | undefined;
@@ -41,8 +43,13 @@ export type Strategy = {
   name: StrategyName;
   /** Can an old replica make room for a new one, when no accelerator is spare? */
   drains: boolean;
+  /** Most replicas of all revisions together. */
+  capOf(desired: number, limits: Limits): number;
   next(turn: Turn): Move;
 };
+
+/** As many as the limits allow. */
+export const withSurge = (desired: number, { surge }: Limits): number => desired + surge;
 
 /** When the routers began to send this weight: undefined until they do. */
 export function stepStart({ state, update, counting, nowMs }: Turn, weight: number): number | undefined {

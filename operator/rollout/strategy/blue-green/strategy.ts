@@ -1,6 +1,6 @@
 import { readyOf } from '../../shift.ts';
 import { replaceAll } from '../replace-all.ts';
-import { stepStart, type Move, type Strategy, type Turn } from '../strategy.ts';
+import { stepStart, withSurge, type Move, type Strategy, type Turn } from '../strategy.ts';
 
 /** How long the old revision stands by after the switch, ready to take over again at once. */
 export const standByMs = 5 * 60_000;
@@ -8,18 +8,25 @@ export const standByMs = 5 * 60_000;
 const step = { build: 0, standBy: 1, clear: 2 } as const;
 
 /** A second set of replicas, one switch of all traffic, and the old set stands by for a while. Doubles the replicas. */
-export const blueGreen: Strategy = { name: 'BlueGreen', drains: false, next };
+export const blueGreen: Strategy = {
+  name: 'BlueGreen',
+  drains: false,
+  capOf: (desired, limits) => Math.max(2 * desired, withSurge(desired, limits)),
+  next,
+};
 
 function next(turn: Turn): Move {
-  const { state, desired, update, stable } = turn;
-  // Nothing to switch: nobody is served.
-  if (desired === 0 || stable.replicas === 0) return clear(turn);
+  const { state, desired, update, stable, limits } = turn;
+  // Nothing to switch: nobody is served by the old revision.
+  if (desired === 0 || (stable.replicas === 0 && state.step === step.build)) return replaceAll(turn);
   if (state.step >= step.clear || (state.promoted && state.step === step.standBy)) return clear(turn);
   const ready = readyOf(update);
   if (state.step === step.build) {
     const complete = ready >= desired;
     return {
       ...both(turn),
+      // The second set serves nobody yet, so the first must be whole without it.
+      floor: desired - limits.unavailable + ready,
       step: complete ? step.standBy : step.build,
       weight: complete ? 100 : 0,
       waits: complete ? 'time' : 'replicas',
@@ -38,6 +45,8 @@ function standBy(turn: Turn): Move {
   const over = leftMs <= 0;
   return {
     ...both(turn),
+    // What grows is needed where the traffic is.
+    goal: { stable: Math.min(turn.desired, turn.stable.replicas), update: turn.desired },
     step: over ? step.clear : step.standBy,
     weight: 100,
     stepStartedAtMs: startedAtMs,
@@ -48,7 +57,6 @@ function standBy(turn: Turn): Move {
 
 const both = ({ state, desired }: Turn): Omit<Move, 'step' | 'weight' | 'waits' | 'reason'> => ({
   goal: { stable: desired, update: desired },
-  cap: 2 * desired,
   stepStartedAtMs: state.stepStartedAtMs,
   done: false,
 });
@@ -59,7 +67,8 @@ function clear(turn: Turn): Move {
   return {
     ...move,
     goal: { stable: 0, update: desired },
-    cap: Math.max(move.cap, 2 * desired),
+    // Nobody is served by the old ones any more, however many of the new ones answer.
+    floor: readyOf(update) > 0 ? 0 : undefined,
     step: step.clear,
     weight: readyOf(update) > 0 ? 100 : 0,
   };

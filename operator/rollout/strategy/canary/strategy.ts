@@ -2,10 +2,10 @@ import { readyOf } from '../../shift.ts';
 import { split } from '../../split.ts';
 import { shareOfReady } from '../../traffic.ts';
 import { replaceAll } from '../replace-all.ts';
-import { stepStart, type Move, type Strategy, type Turn, type Waits } from '../strategy.ts';
+import { stepStart, withSurge, type Move, type Strategy, type Turn, type Waits } from '../strategy.ts';
 
 /** A growing share of the traffic, each for a while and for as long as it takes to be sure that it does no harm. */
-export const canary: Strategy = { name: 'Canary', drains: true, next };
+export const canary: Strategy = { name: 'Canary', drains: true, capOf: withSurge, next };
 
 function next(turn: Turn): Move {
   const { state, spec } = turn;
@@ -17,11 +17,11 @@ function next(turn: Turn): Move {
 }
 
 function atStep(turn: Turn, step: { weight: number; pauseMs: number }, goal: Move['goal']): Move {
-  const { state, spec, update, desired, limits, verdict, nowMs } = turn;
+  const { state, spec, update, verdict, nowMs } = turn;
   const { weight, pauseMs } = step;
   const standing = readyOf(update) >= goal.update;
   const startedAtMs = standing ? stepStart(turn, weight) : state.stepStartedAtMs;
-  const move = { goal, cap: desired + limits.surge, done: false };
+  const move = { goal, done: false };
   const left = startedAtMs === undefined ? pauseMs : startedAtMs + pauseMs - nowMs;
   if (startedAtMs !== undefined && standing && left <= 0 && verdict.kind === 'good') {
     const reason = `step ${state.step + 1} of ${spec.steps.length} is passed: ${verdict.message}`;
@@ -34,7 +34,7 @@ function atStep(turn: Turn, step: { weight: number; pauseMs: number }, goal: Mov
     data: verdict.message,
   };
   // The weight goes up with its replicas, and stays when one of them is gone for a moment.
-  const carried = Math.max(state.weight, shareOfReady(turn.stable, update));
+  const carried = Math.max(state.weight, shareOfReady(turn.oldReady, readyOf(update)));
   const given = standing || state.stepStartedAtMs !== undefined ? weight : Math.min(weight, carried);
   const reason = `step ${state.step + 1} of ${spec.steps.length}, ${weight} % of the traffic: ${why[waits] ?? ''}`;
   return { ...move, step: state.step, weight: given, stepStartedAtMs: startedAtMs, waits, reason };
@@ -54,18 +54,17 @@ function takeOver(turn: Turn): Move {
 }
 
 /** One replica at most: it stays the old one, and the canary goes on when there are two. */
-function noRoom({ state, spec, desired, limits }: Turn): Move {
+function noRoom({ state, spec, desired }: Turn): Move {
   const message =
     desired === 0
       ? 'the pool is at zero'
       : 'a canary needs room for two replicas: raise rollout.maxSurge, or promote the revision';
   return {
     goal: { stable: desired, update: 0 },
-    cap: desired + limits.surge,
     step: state.step,
     weight: 0,
     stepStartedAtMs: undefined,
-    waits: 'room',
+    waits: desired === 0 ? 'demand' : 'room',
     done: false,
     reason: `step ${state.step + 1} of ${spec.steps.length} waits: ${message}`,
   };

@@ -1,5 +1,5 @@
 import { replaceAll } from '../replace-all.ts';
-import type { Strategy } from '../strategy.ts';
+import { withSurge, type Strategy } from '../strategy.ts';
 
 /** Replica by replica; traffic follows what is ready. */
-export const rolling: Strategy = { name: 'Rolling', drains: true, next: replaceAll };
+export const rolling: Strategy = { name: 'Rolling', drains: true, capOf: withSurge, next: replaceAll };
