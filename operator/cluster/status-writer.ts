@@ -19,13 +19,23 @@ export function conditionsOf(
   );
 }
 
-/** Writes the status of an object as the cache has it, unless that would change nothing. */
+export type StatusWrite = {
+  resource: Resource<CustomObject>;
+  object: CustomObject;
+  status: object;
+  asWritten?: object;
+};
+
+/**
+ * Writes the status of an object as the cache has it, unless that would change nothing. `asWritten` is the status without
+ * what is no reason to write, where there is such.
+ */
 export async function writeStatus(
   client: KubeClient,
-  { resource, object, status }: { resource: Resource<CustomObject>; object: CustomObject; status: object },
+  { resource, object, status, asWritten = status }: StatusWrite,
   signal: AbortSignal,
 ): Promise<void> {
-  if (isDeepStrictEqual(plain(object.status), plain(status))) return;
+  if (isDeepStrictEqual(plain(object.status), plain(asWritten))) return;
   const { apiVersion, kind, metadata } = object;
   const { name, namespace } = metadata;
   const wanted: CustomObject = { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, status };

@@ -189,4 +189,10 @@ describe('the status', () => {
     expect(worthWriting(status, toStatus({ ...next, desired: 7 }, { nowMs: 100_000, epochMs }))).toBe(true);
     expect(worthWriting(undefined, status)).toBe(true);
   });
+
+  it('is not worth writing because a calendar was set right by a few milliseconds', () => {
+    const at = (laterMs: number) => stored(toStatus(last, { nowMs: 99_750, epochMs: epochMs + laterMs }));
+    expect(at(7)).not.toEqual(at(0));
+    expect(worthWriting(at(0), at(7))).toBe(false);
+  });
 });

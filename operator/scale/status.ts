@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '@qwenfleet/core/clock';
 import { momentOf, stampOf } from '@qwenfleet/core/timestamp';
 import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
@@ -71,10 +72,17 @@ export function fromStatus(
  * at rest costs the API server nothing, and averages that are lost with a crash only make the next process wait.
  */
 export function worthWriting(written: ScalingStatus | undefined, next: ScalingStatus): boolean {
-  const visible = ({ memory: _memory, activeAt: _activeAt, panicUntil: _panicUntil, ...rest }: ScalingStatus): string =>
-    JSON.stringify({ ...rest, reason: withoutFigures(rest.reason) });
-  return written === undefined || visible(written) !== visible(next);
+  return written === undefined || !isDeepStrictEqual(visible(written), visible(next));
 }
+
+/** Times are left out: they are counted from a monotonic clock, and the calendar drifts away from that by milliseconds. */
+const visible = ({ desired, recommended, panic, reason, history = [] }: ScalingStatus): object => ({
+  desired,
+  recommended,
+  panic,
+  reason: withoutFigures(reason),
+  history: history.map(({ at: _at, ...decision }) => decision),
+});
 
 /** `Concurrency 12.3 over 60 s` changes with every tick while nothing happens. */
 const withoutFigures = (reason = ''): string => reason.replace(/\d+(\.\d+)?/g, '#');

@@ -1,3 +1,4 @@
+import type { Instant } from '@qwenfleet/core/clock';
 import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
@@ -8,6 +9,7 @@ import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
 import { clusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
 import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
+import { toStatus } from '../../scale/status.ts';
 import type { Images } from '../../specs/images.ts';
 import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
@@ -16,8 +18,8 @@ import { poolKind, type CustomObject } from '../kinds.ts';
 import { writeStatus } from '../status-writer.ts';
 import { capabilities, observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
-import { readyChange, statusOf, writtenStatus } from './status.ts';
-import { keptWorkloads, sizesOf, writeSizes } from './workloads.ts';
+import { readyChange, statusOf, withoutMemoryNews, writtenStatus } from './status.ts';
+import { keptWorkloads, sizesOf, toldReplicas, writeSizes } from './workloads.ts';
 
 export type PoolControllerParts = {
   client: KubeClient;
@@ -60,22 +62,32 @@ export class PoolController {
   }
 
   #scale(key: string, seen: PoolSeen): Verdict | undefined {
-    const { plan, workload, replicas, object } = seen;
-    if (!plan.scale) return undefined;
+    const { plan, replicas, object } = seen;
+    if (!plan.scale) {
+      // Whoever writes replicas meanwhile, the scaler begins with what there is then.
+      this.#scalers.delete(key);
+      return undefined;
+    }
     const scaler = this.#scalers.get(key) ?? new PoolScaler();
     this.#scalers.set(key, scaler);
     const ready = replicas.filter(({ state }) => state === 'ready').length;
     const look = {
       spec: plan.scale,
-      live: workload?.spec?.replicas,
-      remembered: writtenStatus(object.status).scaling?.desired,
+      live: toldReplicas(seen),
+      rolling: seen.older.length > 0,
+      written: writtenStatus(object.status).scaling,
       initial: plan.initialReplicas,
       starting: replicas.length - ready,
       sample: { ready, slots: plan.resolved.maxConcurrency, routers: this.#parts.loadsOf(object), replicas: [] },
     };
-    const verdict = scaler.look(look, this.#parts.environment.clock.epochMs());
+    const verdict = scaler.look(look, this.#now);
     if (verdict.changed) this.#tellScaled(seen, verdict);
     return verdict;
+  }
+
+  get #now(): Instant {
+    const { clock } = this.#parts.environment;
+    return { nowMs: clock.nowMs(), epochMs: clock.epochMs() };
   }
 
   #tellScaled({ object, plan }: PoolSeen, { from, desired, state }: Verdict): void {
@@ -121,7 +133,7 @@ export class PoolController {
     verdict: Verdict | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, environment, routerOf, loadsOf, events } = this.#parts;
+    const { client, routerOf, loadsOf, events } = this.#parts;
     const { object, deployment, plan, revision, replicas, refused } = seen;
     const router = routerOf(object);
     const observed: Observed = {
@@ -136,14 +148,18 @@ export class PoolController {
     const before = writtenStatus(object.status);
     const findings = clusterStatus({ deployment, plan, observed, revision, capabilities });
     const status = statusOf(findings, before, {
-      nowMs: environment.clock.epochMs(),
-      scaling: verdict?.state,
+      nowEpochMs: this.#now.epochMs,
+      scaling: verdict && toStatus(verdict.state, this.#now),
       updated: replicas.filter((replica) => replica.revision === revision).length,
       currentRevision: currentRevisionOf(seen),
     });
     const change = readyChange(before, status);
     if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
-    await writeStatus(client, { resource: poolKind, object, status }, signal);
+    await writeStatus(
+      client,
+      { resource: poolKind, object, status, asWritten: withoutMemoryNews(status, before) },
+      signal,
+    );
   }
 }
 

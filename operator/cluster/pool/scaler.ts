@@ -1,6 +1,8 @@
+import type { Instant } from '@qwenfleet/core/clock';
 import { decide, initialState } from '../../scale/decide.ts';
 import { signalOf, type PoolSample } from '../../scale/metrics.ts';
 import { inForce } from '../../scale/schedule.ts';
+import { fromStatus, type ScalingStatus } from '../../scale/status.ts';
 import type { ScaleSpec, ScaleState, Signal } from '../../scale/types.ts';
 
 /** While anything happens, and while nothing does; a change of load or of pods wakes the pool at once anyway. */
@@ -9,10 +11,12 @@ const quietEveryMs = 15_000;
 
 export type Look = {
   spec: ScaleSpec;
-  /** Replicas that the workload has been told to have; undefined where there is none yet. */
+  /** Replicas that the workloads of the pool have been told to have; undefined where there is none yet. */
   live: number | undefined;
-  /** From the status: what an operator before this one wanted. */
-  remembered: number | undefined;
+  /** There are several revisions, so that what is live is on its way to something else. */
+  rolling: boolean;
+  /** What an operator before this one left in the status. */
+  written: ScalingStatus | undefined;
   initial: number;
   starting: number;
   sample: PoolSample;
@@ -26,19 +30,28 @@ export class PoolScaler {
   /** The workload was seen at zero, as wanted: whatever it has after that, somebody else gave it. */
   #reachedZero = false;
 
-  /** How many replicas there should be now. @param nowMs epoch milliseconds, so that decisions keep their time in the status. */
-  look({ spec: written, live, remembered, initial, starting, sample }: Look, nowMs: number): Verdict {
-    const spec = inForce(written, nowMs);
-    const signal = signalOf(spec.metric, sample, spec.targetPerReplica);
-    const { ready } = sample;
-    const before = this.#state ?? initialState(live ?? remembered ?? initial, spec, nowMs);
+  /** How many replicas there should be now. */
+  look(look: Look, time: Instant): Verdict {
+    const { live, starting, sample } = look;
+    const { nowMs, epochMs } = time;
+    const spec = inForce(look.spec, epochMs);
+    const before = this.#state ?? begun(look, time);
     const woken = this.#reachedZero && before.desired === 0 && live === 1;
-    const { state, desired } = decide(woken ? awake(before, nowMs) : before, { ready, starting, signal }, spec, nowMs);
+    const signal = signalOf(spec.metric, sample, spec.targetPerReplica);
+    const observation = { ready: sample.ready, starting, signal };
+    const { state, desired } = decide(woken ? awake(before, nowMs) : before, observation, spec, nowMs);
     this.#state = state;
     this.#reachedZero = desired === 0 && (this.#reachedZero || live === 0);
-    const lookAgainMs = isBusy(state, ready, signal) ? busyEveryMs : quietEveryMs;
+    const lookAgainMs = isBusy(state, sample.ready, signal) ? busyEveryMs : quietEveryMs;
     return { state, from: before.desired, desired, changed: desired !== before.desired, lookAgainMs };
   }
+}
+
+/** A new pool begins; one that an earlier operator looked after goes on. */
+function begun({ spec, live, rolling, written, initial }: Look, time: Instant): ScaleState {
+  if (live === undefined && written?.desired === undefined) return initialState(initial, spec, time.nowMs);
+  const replicas = rolling ? (written?.desired ?? live) : live;
+  return fromStatus(written, spec, { ...time, replicas });
 }
 
 /** A router woke a pool at zero through the scale subresource: that counts as ours. */

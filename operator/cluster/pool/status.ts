@@ -1,8 +1,7 @@
 import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
 import { statusSchema } from '@qwenfleet/crds/qwendeployment/status';
-import { secondTime } from '@qwenfleet/kube/time';
 import type { DeploymentFindings } from '../../reconcile/qwendeployment/plan/status.ts';
-import type { ScaleState } from '../../scale/types.ts';
+import { worthWriting, type ScalingStatus } from '../../scale/status.ts';
 import { conditionsOf } from '../status-writer.ts';
 
 /** A status that has been written, perhaps by another version of us: only what is read again. */
@@ -13,37 +12,43 @@ export type WrittenStatus = Pick<QwenDeploymentStatus, 'conditions' | 'scaling'>
 export const writtenStatus = (status: unknown): WrittenStatus => writtenSchema.safeParse(status ?? {}).data ?? {};
 
 export type StatusParts = {
-  /** Epoch milliseconds. */
-  nowMs: number;
-  scaling: ScaleState | undefined;
+  nowEpochMs: number;
+  /** Undefined where no scaler of ours decides. */
+  scaling: ScalingStatus | undefined;
   /** Replicas of the newest revision. */
   updated: number;
   /** The revision that answers. */
   currentRevision: string | undefined;
 };
 
-/** Findings as the status of a QwenDeployment: conditions get their times, decisions theirs. */
+/** Findings as the status of a QwenDeployment: conditions get their times, the scaler tells what it decided. */
 export function statusOf(
   findings: DeploymentFindings,
   before: WrittenStatus,
-  { nowMs, scaling, updated, currentRevision }: StatusParts,
+  { nowEpochMs, scaling, updated, currentRevision }: StatusParts,
 ): QwenDeploymentStatus {
-  const history = (scaling?.history ?? []).map(({ atMs, ...step }) => ({ ...step, at: secondTime(atMs) }));
-  const kept = history.length > 0 ? history : (before.scaling?.history ?? []);
-  const last = kept[0];
   return {
     ...findings,
     updatedReplicas: updated,
     rollout: { ...findings.rollout, ...(currentRevision === undefined ? {} : { currentRevision }) },
-    scaling: {
-      ...findings.scaling,
-      ...(last === undefined ? {} : { lastScaleTime: last.at, reason: last.reason, history: kept }),
-    },
+    scaling: scaling ?? { ...findings.scaling, ...pastOf(before.scaling) },
     conditions: conditionsOf(findings.conditions, before.conditions, {
       generation: findings.observedGeneration,
-      nowEpochMs: nowMs,
+      nowEpochMs,
     }),
   };
+}
+
+/** What was decided before somebody else began to write replicas. */
+const pastOf = ({ lastScaleTime, history }: ScalingStatus = {}): ScalingStatus => ({
+  ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
+  ...(history === undefined ? {} : { history }),
+});
+
+/** The status with the scaler's part as it was written, unless there is more to tell than what it has measured since. */
+export function withoutMemoryNews(status: QwenDeploymentStatus, { scaling }: WrittenStatus): QwenDeploymentStatus {
+  if (!scaling || !status.scaling || worthWriting(scaling, status.scaling)) return status;
+  return { ...status, scaling };
 }
 
 /** What people should hear when a pool becomes ready, or stops being so, or is not ready for another reason. */

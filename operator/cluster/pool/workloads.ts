@@ -18,6 +18,12 @@ export function sizesOf(seen: PoolSeen, desired: number): Sizes {
   return { next: sizes.next, older: olderSizes(seen.older, sizes.previous) };
 }
 
+/** Replicas that the workloads have been told to have, over all revisions; undefined where there is none yet. */
+export function toldReplicas({ workload, older }: PoolSeen): number | undefined {
+  const all = workload ? [workload, ...older] : older;
+  return all.length === 0 ? undefined : all.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
+}
+
 /** Older workloads that still have pods, or should have; the rest may go. */
 export const keptWorkloads = ({ replicas }: PoolSeen, { older }: Sizes): Deployment[] =>
   [...older].flatMap(([workload, size]) => {
