@@ -14,6 +14,14 @@ const weightsSchema = z
     error: 'weights are percent and must not add up to more than 100',
   });
 
+/** Requests with this header go to the revision, whatever the weights; others follow the weights. */
+const headerRuleSchema = z.strictObject({
+  name: z.string().min(1).max(64),
+  value: z.string().max(128),
+  revision: z.string().min(1).max(63),
+});
+export type HeaderRule = z.infer<typeof headerRuleSchema>;
+
 /** One pool as the router sees it; rendered by the operator from a QwenDeployment. */
 export const poolConfigSchema = z.strictObject({
   name: z.string().min(1),
@@ -57,6 +65,7 @@ export const poolConfigSchema = z.strictObject({
   saturation: z.strictObject({ queueTimeoutMs: z.int().min(0).default(20_000) }).prefault({}),
   fallbackTier: tierSchema.optional(),
   weights: weightsSchema.default({}),
+  header: headerRuleSchema.optional(),
 });
 export type PoolConfig = z.infer<typeof poolConfigSchema>;
 

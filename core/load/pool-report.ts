@@ -23,6 +23,8 @@ const outcomeShape = {
 } as const;
 
 export const revisionReportSchema = z.strictObject({
+  /** Percent of the pool's requests that it gets by the configuration in force; absent while that names no weights. */
+  weight: z.number().min(0).max(100).optional(),
   inFlight: z.int().nonnegative(),
   requestsTotal: z.int().nonnegative(),
   ...outcomeShape,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { revisionDigits } from '@qwenfleet/core/fleet/revision-name';
 
 /** JSON with its keys in order and without what is undefined: equal values have equal text, however they were built. */
 export const canonicalJson = (value: unknown): string => JSON.stringify(value, inOrder);
@@ -9,6 +10,6 @@ const inOrder = (_key: string, value: unknown): unknown =>
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Hexadecimal digits of a SHA-256 over the canonical JSON; ten are enough to tell the versions of one object apart. */
-export const digestOf = (value: unknown, digits = 10): string =>
+/** Hexadecimal digits of a SHA-256 over the canonical JSON; as many as a revision has unless told otherwise. */
+export const digestOf = (value: unknown, digits = revisionDigits): string =>
   createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, digits);

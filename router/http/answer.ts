@@ -1,7 +1,7 @@
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { PoolDecision } from '../policy/policy.ts';
-import { hasArms } from '../policy/canary/arms.ts';
+import { hasArms, type HeaderReader } from '../policy/canary/arms.ts';
 import { fallbackRoute } from '../routing.ts';
 import type { RouterService } from '../service.ts';
 import { dispatch } from '../upstream/dispatch.ts';
@@ -18,6 +18,7 @@ export type Asked = {
   stream: boolean;
   requestId: string;
   startedMs: number;
+  header: HeaderReader;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
 };

@@ -82,6 +82,7 @@ async function read<T extends z.ZodType>(
     stream: false,
     requestId: c.get('requestId'),
     startedMs: c.get('startedMs'),
+    header: (name: string) => c.req.header(name),
     signal: c.req.raw.signal,
   };
   return { request, asked };

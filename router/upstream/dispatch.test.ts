@@ -335,6 +335,7 @@ describe('a client that leaves', () => {
         bytes: 10,
         stream: true,
         requestId: 'r',
+        header: () => undefined,
         signal: new AbortController().signal,
       },
       {

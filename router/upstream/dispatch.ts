@@ -4,6 +4,7 @@ import { asFleetError, type FleetError } from '@qwenfleet/core/errors';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
+import type { HeaderReader } from '../policy/canary/arms.ts';
 import { attempt, outcomeOf } from './attempt.ts';
 import type { Outcome } from './outcome.ts';
 import type { UpstreamPool } from './pool.ts';
@@ -22,6 +23,8 @@ export type Dispatching = {
   bytes: number;
   stream: boolean;
   requestId: string;
+  /** The client's headers, of which one may ask for a revision. */
+  header: HeaderReader;
   signal: AbortSignal;
 };
 
@@ -64,8 +67,8 @@ async function tryOnce(
   tried: Set<string>,
   parts: DispatchParts,
 ): Promise<Tried> {
-  const { signal, bytes } = asked;
-  const lease = await pool.acquire({ bytes, signal, tried });
+  const { signal, bytes, header } = asked;
+  const lease = await pool.acquire({ bytes, signal, tried, header });
   tried.add(lease.id);
   try {
     // Read now: the pool may have been given another model while the request waited.

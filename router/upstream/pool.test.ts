@@ -327,6 +327,29 @@ describe('a canary in a pool', () => {
     for (let round = 0; round < 20; round += 1) expect((await acquire(new Set([b]))).url).not.toBe(b);
   });
 
+  it('that a header asks for gets those requests and no others', async () => {
+    const header = { name: 'x-beta', value: 'yes', revision: 'canary' };
+    const { pool } = started({ concurrency: 5, weights: { stable: 100 }, header }, [
+      { url: a, revision: 'stable' },
+      { url: c, revision: 'canary' },
+    ]);
+    const ask = (value?: string): Promise<Lease> =>
+      pool.acquire({ bytes: 1, signal, header: (name) => (name === 'x-beta' ? value : undefined) });
+    for (let round = 0; round < 5; round += 1) {
+      expect((await ask('yes')).url).toBe(c);
+      expect((await ask(round % 2 === 0 ? 'no' : undefined)).url).toBe(a);
+    }
+    pool.update(endpointsOf([{ url: b, revision: 'stable' }]));
+    expect((await ask('yes')).url, 'where it has no replica').toBe(b);
+  });
+
+  it('says which weight is in force', () => {
+    const { pool } = started({ weights: { stable: 80 } }, [...servers, { url: c, revision: 'canary' }]);
+    const { revisions } = poolReportSchema.parse(pool.report);
+    expect([revisions['stable']?.weight, revisions['canary']?.weight]).toEqual([80, 20]);
+    expect(started({}, servers).pool.report.revisions['stable']?.weight).toBeUndefined();
+  });
+
   it('leaves no trace when it is gone', () => {
     const { pool } = started({}, servers);
     pool.update(endpointsOf([{ url: a, revision: 'stable' }]));

@@ -4,6 +4,7 @@ import type { PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
 import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import type { PoolReport } from '@qwenfleet/core/load/pool-report';
 import type { Rng } from '@qwenfleet/core/rng';
+import type { HeaderReader } from '../policy/canary/arms.ts';
 import { Estimate } from './estimate.ts';
 import { HoldQueue, type Held } from './hold-queue.ts';
 import { isError, type Outcome } from './outcome.ts';
@@ -27,11 +28,12 @@ export type Lease = {
   release: (outcome: Outcome) => void;
 };
 
-export type Acquiring = { bytes: number; signal: AbortSignal; tried?: ReadonlySet<string> };
+export type Acquiring = { bytes: number; signal: AbortSignal; tried?: ReadonlySet<string>; header?: HeaderReader };
 
 export type PoolStatusWord = 'ready' | 'starting' | 'scaled-to-zero' | 'unavailable';
 export type PoolParts = { clock: Clock; rng: Rng; onWake: () => void };
 
+const noHeader: HeaderReader = () => undefined;
 const nowhere: PoolEndpoints = { endpoints: [], desired: 0, starting: 0, wakeable: false };
 
 /** One pool: its replicas, and the requests that wait for one of them. */
@@ -91,12 +93,12 @@ export class UpstreamPool {
    * Throws `pool_unavailable` when there will be none or came none, `queue_full` when too many wait or every replica
    * stays busy, and the signal's reason when the client leaves.
    */
-  async acquire({ bytes, signal, tried = new Set() }: Acquiring): Promise<Lease> {
+  async acquire({ bytes, signal, tried = new Set(), header = noHeader }: Acquiring): Promise<Lease> {
     const nowMs = this.#parts.clock.nowMs();
     this.#lastMs = nowMs;
     const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
     if (refusal) throw refusal;
-    const asking = { ticket: this.#parts.rng(), tried };
+    const asking = { ticket: this.#parts.rng(), tried, header };
     const replica = this.#queue.length === 0 ? this.#replicas.choose(asking, nowMs) : undefined;
     if (replica) return this.#lease(replica);
     const promise = this.#queue.add(
@@ -154,10 +156,11 @@ export class UpstreamPool {
     const inFlight = this.#replicas.inFlight();
     const busy = inFlight > 0 || this.#queue.length > 0;
     const idleMs = busy ? 0 : this.#lastMs === undefined ? undefined : this.#parts.clock.nowMs() - this.#lastMs;
-    const revisions = [...this.#replicas.revisions].map((name) => [
-      name,
-      { inFlight: this.#replicas.inFlight(name), ...this.#tally.revision(name) },
-    ]);
+    const revisions = [...this.#replicas.revisions].map((name) => {
+      const weight = this.#replicas.weight(name);
+      const counts = { inFlight: this.#replicas.inFlight(name), ...this.#tally.revision(name) };
+      return [name, { ...(weight === undefined ? {} : { weight }), ...counts }];
+    });
     return {
       inFlight,
       held: this.#queue.length,

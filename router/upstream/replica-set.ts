@@ -2,7 +2,7 @@ import type { Clock } from '@qwenfleet/core/clock';
 import type { Endpoint } from '@qwenfleet/core/fleet/endpoints';
 import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
-import { armsOf, drawArms, mayAnswer } from '../policy/canary/arms.ts';
+import { armsOf, askedFor, drawArms, mayAnswer, weightOf, type HeaderReader } from '../policy/canary/arms.ts';
 import { leastLoaded } from '../policy/least-load/choose.ts';
 import { Health } from './health.ts';
 import type { Outcome } from './outcome.ts';
@@ -23,9 +23,11 @@ export type Asking = {
   ticket: number;
   /** Replicas that have failed it already: asked again only when there is no other. */
   tried: ReadonlySet<string>;
+  /** Its headers, which may ask for a revision. */
+  header: HeaderReader;
 };
 
-type Spread = Pick<PoolConfig, 'concurrency' | 'weights'>;
+type Spread = Pick<PoolConfig, 'concurrency' | 'weights' | 'header'>;
 
 /** One pool's replicas: who is there, who may be asked, and how much each does. */
 export class ReplicaSet {
@@ -113,10 +115,16 @@ export class ReplicaSet {
   }
 
   /** The replica for a request; undefined when it has to wait. */
-  choose({ ticket, tried }: Asking, nowMs: number): Replica | undefined {
+  choose(asking: Asking, nowMs: number): Replica | undefined {
+    const { tried } = asking;
     const open = this.ready.filter(({ health }) => health.open(nowMs));
     const fresh = tried.size === 0 ? open : open.filter(({ id }) => !tried.has(id));
-    return this.#among(fresh, ticket) ?? (tried.size === 0 ? undefined : this.#among(open, ticket));
+    return this.#among(fresh, asking) ?? (tried.size === 0 ? undefined : this.#among(open, asking));
+  }
+
+  /** Percent of the requests that a revision gets; undefined without weights. */
+  weight(revision: string): number | undefined {
+    return weightOf(revision, this.#spread.weights);
   }
 
   take(replica: Replica): void {
@@ -133,10 +141,14 @@ export class ReplicaSet {
   }
 
   #takingRequests(): Replica[] {
-    return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, this.#spread.weights));
+    const { weights, header } = this.#spread;
+    return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, weights, header));
   }
 
-  #among(replicas: readonly Replica[], ticket: number): Replica | undefined {
+  #among(replicas: readonly Replica[], { ticket, header }: Asking): Replica | undefined {
+    const asked = askedFor(this.#spread.header, header);
+    const own = asked === undefined ? undefined : leastLoaded(replicas.filter(({ revision }) => revision === asked));
+    if (own) return own;
     for (const arm of drawArms(armsOf(replicas, this.#spread.weights), ticket)) {
       const found = leastLoaded(arm.replicas);
       if (found) return found;

@@ -2,7 +2,7 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { Deployment } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { rollingSizes } from '../../rollout/rolling.ts';
-import { revisionName } from '../../specs/pool/pool.ts';
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import { revisionLabel } from '../../specs/labels.ts';
 import { olderSizes, sidesOf, type PoolSeen } from './observe.ts';
 

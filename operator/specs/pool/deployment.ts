@@ -1,3 +1,4 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { IDeploymentSpec } from 'kubernetes-models/apps/v1/DeploymentSpec';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
@@ -5,7 +6,7 @@ import { gapOf } from '../../rollout/rolling.ts';
 import { revisionLabel, revisionSelector, poolLabels } from '../labels.ts';
 import { child, type KubeObject } from '../object.ts';
 import { secondsOf } from '../seconds.ts';
-import { revisionName, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 /** Admits the workload to a queue; Kueue looks for it on the workload, not on its pods. */
 const queueLabel = 'kueue.x-k8s.io/queue-name';

@@ -1,3 +1,4 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
@@ -8,7 +9,7 @@ import { secondsSum } from '../seconds.ts';
 import { podSecurity } from '../security.ts';
 import { strategicMerge } from '../strategic-merge.ts';
 import { engineContainerName } from './engine-container.ts';
-import { revisionName, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 import { deviceClaim } from './resources.ts';
 import { volumesOf } from './volumes.ts';
 

@@ -45,6 +45,3 @@ export function poolOf(input: PoolInput): Pool | undefined {
   const revision = revisionOf(input);
   return { ...input, name: resolved.name, revision, engine, parallelism: parallelismOf(spec), weights };
 }
-
-/** Name of what belongs to one revision: its Deployment, and its ConfigMap. At most 51 characters. */
-export const revisionName = (name: string, revision: string): string => `${name}-${revision}`;

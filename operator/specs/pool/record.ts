@@ -1,9 +1,10 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import { z } from 'zod';
 import { canonicalJson } from '../canonical.ts';
 import { poolLabels, revisionLabel } from '../labels.ts';
 import { child, type KubeObject, type Owner } from '../object.ts';
 import { configFileName, podRuntimeConfig } from '../engine/qwen/config.ts';
-import { revisionName, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 import { workloadOf, type Workload } from './workload.ts';
 
 /**

@@ -1,7 +1,8 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { IResourceClaimTemplateSpec } from 'kubernetes-models/resource.k8s.io/v1/ResourceClaimTemplateSpec';
 import { poolLabels } from '../labels.ts';
 import { child, type KubeObject } from '../object.ts';
-import { revisionName, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 import { deviceClaim } from './resources.ts';
 
 /** The devices that each pod claims, for a hardware class that names a device class; undefined for others. */

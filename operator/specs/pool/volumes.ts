@@ -1,8 +1,9 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { IVolume } from 'kubernetes-models/v1/Volume';
 import type { IVolumeMount } from 'kubernetes-models/v1/VolumeMount';
 import { configFolder, configFileName } from '../engine/qwen/config.ts';
 import { cacheMount, cacheVolume } from '../weights/cache.ts';
-import { revisionName, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
 
 /** Devices that share a model talk through /dev/shm, and a container has 64 MB of it where nobody asks for more. */
 const sharedMemoryDefault = '4Gi';

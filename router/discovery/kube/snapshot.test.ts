@@ -4,7 +4,14 @@ import { endpointSliceSchema, poolObjectSchema, snapshotOf, type EndpointSlice, 
 const pool = (spec: object = {}, status: object = {}): PoolObject =>
   poolObjectSchema.parse({ metadata: { name: 'small' }, spec, status });
 
-type EndpointInput = { ip: string; uid?: string; ready?: boolean; serving?: boolean; terminating?: boolean };
+type EndpointInput = {
+  ip: string;
+  uid?: string;
+  pod?: string;
+  ready?: boolean;
+  serving?: boolean;
+  terminating?: boolean;
+};
 const slice = (name: string, endpoints: EndpointInput[], service = 'small'): EndpointSlice =>
   endpointSliceSchema.parse({
     metadata: { name, labels: { 'kubernetes.io/service-name': service } },
@@ -12,10 +19,10 @@ const slice = (name: string, endpoints: EndpointInput[], service = 'small'): End
       { name: 'metrics', port: 9000 },
       { name: 'http', port: 8000 },
     ],
-    endpoints: endpoints.map(({ ip, uid = `uid-${ip}`, ...conditions }) => ({
+    endpoints: endpoints.map(({ ip, uid = `uid-${ip}`, pod = `pod-${ip}`, ...conditions }) => ({
       addresses: [ip],
       conditions,
-      targetRef: { name: `pod-${ip}`, uid },
+      targetRef: { name: pod, uid },
     })),
   });
 
@@ -38,6 +45,18 @@ describe('a pool in a cluster', () => {
     const going = { ip: '10.0.0.1', ready: false, serving: true, terminating: true };
     expect(of(pool(), slice('a', [going]))?.endpoints).toMatchObject([{ state: 'draining' }]);
     expect(of(pool(), slice('a', [{ ...going, serving: false }]))?.endpoints).toEqual([]);
+  });
+
+  it('knows the revision of each pod by its name', () => {
+    const pods = ['small-0a1b2c3d4e-6f9c8d7b5-x2x4z', 'small-ffffffffff-6f9c8d7b5-abcde', 'small-by-hand'];
+    const seen = of(
+      pool(),
+      slice(
+        'a',
+        pods.map((pod, at) => ({ ip: `10.0.0.${at + 1}`, pod })),
+      ),
+    );
+    expect(seen?.endpoints.map(({ revision }) => revision)).toEqual(['0a1b2c3d4e', 'ffffffffff', undefined]);
   });
 
   it('leaves out a pod that is not ready', () => {

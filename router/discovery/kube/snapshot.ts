@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointSnapshot, PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
+import { revisionOfPod } from '@qwenfleet/core/fleet/revision-name';
 import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { z } from 'zod';
 
@@ -84,7 +85,7 @@ function endpointsOf(pool: PoolObject, slices: readonly EndpointSlice[]): PoolEn
     return { endpoints: [{ id: metadata.name, url, state: 'ready' }], desired: 1, starting: 0, wakeable: false };
   }
   const own = slices.filter(({ metadata: slice }) => slice.labels[serviceLabel] === metadata.name);
-  const endpoints = unique(own.flatMap((slice) => endpointsOfSlice(slice)));
+  const endpoints = unique(own.flatMap((slice) => endpointsOfSlice(slice, metadata.name)));
   const ready = endpoints.filter(({ state }) => state === 'ready').length;
   const desired = status?.scaling?.desired ?? ready;
   const problem = ready > 0 ? undefined : problemOf(pool);
@@ -105,12 +106,17 @@ function problemOf({ spec, status }: PoolObject): string | undefined {
 }
 
 /** A pod that is going finishes what it has, and gets nothing new: its own mark counts, not its leaving the list. */
-function endpointsOfSlice({ endpoints, ports }: EndpointSlice): Endpoint[] {
+function endpointsOfSlice({ endpoints, ports }: EndpointSlice, pool: string): Endpoint[] {
   const port = ports?.find(({ name }) => name === 'http')?.port ?? ports?.[0]?.port;
   if (port === undefined || port === null) return [];
   return (endpoints ?? []).flatMap(({ addresses: [address], conditions, targetRef }): Endpoint[] => {
     if (address === undefined) return [];
-    const at = { id: targetRef?.uid ?? address, url: `http://${host(address)}:${port}` };
+    const revision = targetRef ? revisionOfPod(pool, targetRef.name) : undefined;
+    const at = {
+      id: targetRef?.uid ?? address,
+      url: `http://${host(address)}:${port}`,
+      ...(revision === undefined ? {} : { revision }),
+    };
     if (conditions.terminating === true) return conditions.serving === true ? [{ ...at, state: 'draining' }] : [];
     return conditions.ready === false ? [] : [{ ...at, state: 'ready' }];
   });

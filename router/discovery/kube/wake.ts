@@ -1,3 +1,4 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
 import { getScale, setScale } from '@qwenfleet/kube/client/scale';
@@ -18,7 +19,7 @@ export async function wakePool(
 ): Promise<boolean> {
   const revision = pool.status?.rollout?.currentRevision;
   if (revision === undefined || !isWakeable(pool.spec)) return false;
-  const at = { namespace, name: `${pool.metadata.name}-${revision}` };
+  const at = { namespace, name: revisionName(pool.metadata.name, revision) };
   try {
     const seen = await getScale(client, deployments, at, { signal });
     if ((seen.spec.replicas ?? 0) !== 0) return false;

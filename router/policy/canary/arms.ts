@@ -1,3 +1,5 @@
+import type { HeaderRule } from '@qwenfleet/core/fleet/router-config';
+
 /** Percent of the requests by revision; what is left of 100 is shared by revisions that are not named. */
 export type Weights = Readonly<Record<string, number>>;
 
@@ -9,11 +11,18 @@ export type Arm<T> = { weight: number; replicas: readonly T[] };
 /** Without weights there are no arms: every replica counts alike. */
 export const hasArms = (weights: Weights): boolean => Object.keys(weights).length > 0;
 
-/** May a replica of this revision be asked at all? A weight of zero keeps it warm and idle. */
-export function mayAnswer({ revision }: WithRevision, weights: Weights): boolean {
-  if (!hasArms(weights)) return true;
-  return (own(weights, revision) ?? restOf(weights)) > 0;
-}
+/** Percent of the requests that a revision gets; undefined without weights. */
+export const weightOf = (revision: string | undefined, weights: Weights): number | undefined =>
+  hasArms(weights) ? (own(weights, revision) ?? restOf(weights)) : undefined;
+
+/** May a replica of this revision be asked at all? A weight of zero keeps it warm and idle, but for its own header. */
+export const mayAnswer = ({ revision }: WithRevision, weights: Weights, header?: HeaderRule): boolean =>
+  (weightOf(revision, weights) ?? 100) > 0 || (header !== undefined && header.revision === revision);
+
+/** The revision that a request asks for by its header; undefined when it goes by the weights. */
+export const askedFor = (header: HeaderRule | undefined, valueOf: HeaderReader): string | undefined =>
+  header !== undefined && valueOf(header.name) === header.value ? header.revision : undefined;
+export type HeaderReader = (name: string) => string | undefined;
 
 /** The replicas by arm, arms without weight left out. */
 export function armsOf<T extends WithRevision>(replicas: readonly T[], weights: Weights): Arm<T>[] {
