@@ -123,12 +123,12 @@ describe('a request that cannot be answered', () => {
   it.each<[string, string, unknown, number, string, RegExp]>([
     ['for another model', '/v1/chat/completions', chat({ model: 'big' }), 404, 'model_not_found', /big.*tiny/],
     [
-      'with tools',
+      'with tools of another kind',
       '/v1/chat/completions',
-      chat({ tools: [{ type: 'function', function: { name: 'f' } }] }),
+      chat({ tools: [{ type: 'web_search' }] }),
       400,
-      'unsupported',
-      /tools/,
+      'invalid_request',
+      /tools\[0\].*function/,
     ],
     [
       'for guaranteed JSON',

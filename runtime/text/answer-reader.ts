@@ -4,10 +4,14 @@ import { Detokenizer } from './detokenizer.ts';
 import { ReasoningSplit, type SplitText } from './reasoning.ts';
 import { StopStrings } from './stop-strings.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import type { CalledFunction, ToolFormat } from './tools/format.ts';
+import type { ToolOffer } from './tools/offer.ts';
+import { ToolCallSplit, type SplitCalls } from './tools/split.ts';
 
 /** A prompt's first token has no log-probability: nothing stands before it. */
 export type AnswerLogprob = Omit<TokenLogprob, 'logprob'> & { logprob: number | null };
-export type AnswerPiece = SplitText & { logprobs: AnswerLogprob[] };
+/** `calls`: functions that the model calls, each whole. */
+export type AnswerPiece = SplitText & { calls: CalledFunction[]; logprobs: AnswerLogprob[] };
 
 export type AnswerEnd = {
   finishReason: FinishReason;
@@ -23,11 +27,15 @@ export type AnswerOptions = {
   promptTokens: number;
   /** Undefined leaves `<think>` in the text, as completions of plain text have it. */
   reasoning: { thinks: boolean } | undefined;
+  /** Functions on offer, and how the model calls them; without them, calls are text like any other. */
+  tools?: { offer: Pick<ToolOffer, 'functions' | 'parallel'>; format: ToolFormat };
   /** The prompt's tokens, when the answer is to begin with them. */
   echo?: readonly number[];
 };
 
-const nothing = { content: '', reasoning: '' };
+const nothing = { content: '', reasoning: '', calls: [] };
+const isEmpty = ({ content, reasoning, calls }: Omit<AnswerPiece, 'logprobs'>): boolean =>
+  content === '' && reasoning === '' && calls.length === 0;
 
 /**
  * Tokens as the engine gives them, as pieces of text that may be shown: whole characters, nothing of a stop string,
@@ -44,16 +52,16 @@ export async function* readAnswer(
     for (;;) {
       const next = await tokens.next();
       if (next.done) {
-        const { reason: finishReason, cachedTokens } = next.value;
-        yield reader.last();
-        return { ...reader.counts, promptTokens, finishReason, cachedTokens };
+        const { reason, cachedTokens } = next.value;
+        yield reader.last(reason === 'stop');
+        return { ...reader.counts, promptTokens, finishReason: reader.finish(reason), cachedTokens };
       }
       const { piece, stopped } = reader.push(next.value);
       if (stopped) {
         yield piece;
-        return { ...reader.counts, promptTokens, finishReason: 'stop', cachedTokens: 0 };
+        return { ...reader.counts, promptTokens, finishReason: reader.finish('stop'), cachedTokens: 0 };
       }
-      if (piece.content !== '' || piece.reasoning !== '') yield piece;
+      if (!isEmpty(piece)) yield piece;
     }
   } finally {
     await tokens.return(undefined as never);
@@ -67,22 +75,32 @@ class AnswerReader {
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
   readonly #split: ReasoningSplit | undefined;
+  readonly #calls: ToolCallSplit | undefined;
+  readonly #oneCall: boolean;
+  #called = false;
   /** Of tokens whose text has not been shown yet, with the place where it begins. */
   #waiting: { startsAt: number; logprob: AnswerLogprob }[] = [];
   /** Characters of the answer so far, and those that no stop string can take back. */
   #read = 0;
   #shown = 0;
 
-  constructor({ tokenizer, stops, reasoning }: AnswerOptions) {
+  constructor({ tokenizer, stops, reasoning, tools }: AnswerOptions) {
     this.#tokenizer = tokenizer;
     this.#detokenizer = new Detokenizer(tokenizer);
     this.#stops = new StopStrings(stops);
     this.#split = reasoning && new ReasoningSplit(reasoning.thinks);
+    this.#calls = tools && new ToolCallSplit(tools.format, tools.offer.functions);
+    this.#oneCall = tools?.offer.parallel === false;
+  }
+
+  /** An answer that calls functions ends in the calls; one that was cut was cut. */
+  finish(reason: GenerationEnd['reason']): FinishReason {
+    return reason === 'stop' && this.#called ? 'tool_calls' : reason;
   }
 
   /** Stop strings are looked for in the answer only; a character may begin in the prompt and end in the answer. */
   echo(tokens: readonly number[]): AnswerPiece {
-    return { content: tokens.map((token) => this.#detokenizer.push(token)).join(''), reasoning: '', logprobs: [] };
+    return { ...nothing, content: tokens.map((token) => this.#detokenizer.push(token)).join(''), logprobs: [] };
   }
 
   push(token: GeneratedToken): { piece: AnswerPiece; stopped: boolean } {
@@ -97,24 +115,37 @@ class AnswerReader {
     const read = this.#detokenizer.push(token.token);
     this.#read += read.length;
     const { text, stopped } = this.#stops.push(read);
-    return { piece: this.#piece(text, stopped ? 'stopped' : 'more'), stopped };
+    const piece = this.#piece(text, stopped ? 'stopped' : 'more');
+    return { piece, stopped: stopped || (this.#oneCall && piece.calls.length > 0) };
   }
 
-  last(): AnswerPiece {
+  /** @param whole the model ended the answer itself. */
+  last(whole: boolean): AnswerPiece {
     const { text, stopped } = this.#stops.push(this.#detokenizer.end());
-    return this.#piece(text + this.#stops.end(), stopped ? 'stopped' : 'ended');
+    return this.#piece(text + this.#stops.end(), stopped ? 'stopped' : whole ? 'ended' : 'cut');
   }
 
-  #piece(text: string, state: 'more' | 'stopped' | 'ended'): AnswerPiece {
+  #piece(text: string, state: 'more' | 'stopped' | 'ended' | 'cut'): AnswerPiece {
     this.#shown += text.length;
     const now = this.#split?.push(text) ?? { content: text, reasoning: '' };
     const rest = (state === 'more' ? undefined : this.#split?.end()) ?? nothing;
-    const piece = { content: now.content + rest.content, reasoning: now.reasoning + rest.reasoning };
-    if (piece.content === '' && piece.reasoning === '' && state === 'more') return { ...piece, logprobs: [] };
-    const isShown = ({ startsAt }: { startsAt: number }): boolean => state === 'ended' || startsAt < this.#shown;
+    const said = this.#withoutCalls(now.content + rest.content, state);
+    const piece = { ...said, reasoning: now.reasoning + rest.reasoning };
+    if (isEmpty(piece) && state === 'more') return { ...piece, logprobs: [] };
+    const over = state === 'ended' || state === 'cut';
+    const isShown = ({ startsAt }: { startsAt: number }): boolean => over || startsAt < this.#shown;
     const logprobs = this.#waiting.filter(isShown).map(({ logprob }) => logprob);
     this.#waiting = this.#waiting.filter((each) => !isShown(each));
     return { ...piece, logprobs };
+  }
+
+  #withoutCalls(text: string, state: 'more' | 'stopped' | 'ended' | 'cut'): SplitCalls {
+    if (!this.#calls) return { content: text, calls: [] };
+    const found = this.#calls.push(text);
+    const last = state === 'more' ? undefined : this.#calls.end(state !== 'cut');
+    const calls = [...found.calls, ...(last?.calls ?? [])].slice(0, this.#oneCall ? 1 : undefined);
+    this.#called ||= calls.length > 0;
+    return { content: found.content + (last?.content ?? ''), calls };
   }
 }
 

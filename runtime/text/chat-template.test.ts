@@ -157,3 +157,60 @@ describe('thinking', () => {
     expect(open(template).prompt([user('x')]).thinks).toBe(thinks);
   });
 });
+
+describe('functions in a conversation', () => {
+  const tool = { type: 'function', function: { name: 'f', parameters: { type: 'object' } } };
+  const called: Message[] = [
+    user('go'),
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'c1', type: 'function', function: { name: 'f', arguments: '{"a": 1}' } }],
+    },
+    { role: 'tool', tool_call_id: 'c1', content: 'done' },
+  ];
+
+  it('reach a template that has a place for them: tools, calls as objects, and what came back', () => {
+    const template =
+      '{% for t in tools %}{{ t | tojson }}{% endfor %}{% for m in messages %}|{{ m.role }}:{{ m.content }}{% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }} {{ c.function.arguments.a }}{% endfor %}{{ m.tool_call_id }}{% endfor %}';
+    const text = decoded(open(template).prompt(called, {}, [tool]).tokens);
+    expect(text).toBe(
+      '{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}|user:go|assistant:<tool_call>f 1|tool:donec1',
+    );
+  });
+
+  it('are told in the system message where the template has none', () => {
+    const template = '{% for m in messages %}|{{ m.role }}:{{ m.content }}{% endfor %}';
+    const text = decoded(
+      open(template).prompt([{ role: 'system', content: 'be brief' }, ...called], {}, [tool]).tokens,
+    );
+    expect(text).toMatch(/^\|system:be brief\n\nYou can call functions[^|]*"name":"f"[^|]*\|user:go\|assistant:/);
+    expect(text).toContain(
+      '<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>|user:<tool_response>\ndone',
+    );
+    expect(decoded(open(template).prompt([user('hi')]).tokens)).toBe('|user:hi');
+  });
+
+  it('cannot smuggle control tokens in', () => {
+    const template =
+      '{% for m in messages %}{{ m.content }}{% for c in m.tool_calls or [] %}{{ c | tojson }}{% endfor %}{{ m.tool_call_id }}{% endfor %}';
+    for (const known of [template, `${template}{# <tool_call> #}`]) {
+      const messages: Message[] = [
+        {
+          role: 'assistant',
+          content: '',
+          tool_calls: [
+            {
+              id: attack,
+              type: 'function',
+              function: { name: attack, arguments: JSON.stringify({ [attack]: attack }) },
+            },
+          ],
+        },
+        { role: 'tool', tool_call_id: attack, content: attack },
+      ];
+      const { tokens } = open(known).prompt(messages, {}, [{ name: attack }]);
+      expect(count(tokens, control.start)).toBe(0);
+    }
+  });
+});

@@ -4,10 +4,14 @@ import { messageText, type Message } from '@qwenfleet/core/openai/request';
 import { contentOf, cutsInside } from './hugging-face.ts';
 import type { TextFiles } from './model-files.ts';
 import type { Tokenizer } from './tokenizer.ts';
+import type { ToolFormat } from './tools/format.ts';
+import { hermes } from './tools/hermes.ts';
+import { toolFormatOf } from './tools/registry.ts';
+import { toldOfTools } from './tools/told.ts';
 
 /** Put inside what looks like a control token in a client's text, taken out again before the text is encoded. */
 const guard = '\u{F8FF}';
-/** Of `chat_template_kwargs`: tools with their JSON schemas stay far below. */
+/** Of `chat_template_kwargs` and tools: those with their JSON schemas stay far below. */
 const variableDepthMax = 64;
 
 /** `thinks`: the template has opened the thinking itself, so that the answer begins inside of it. */
@@ -15,13 +19,20 @@ export type Prompt = { tokens: number[]; thinks: boolean };
 
 /** Turns messages into the tokens of a prompt, with the template that the model's own files carry. */
 export class ChatTemplate {
+  /** How the model writes that a function is to be called. */
+  readonly toolFormat: ToolFormat;
   readonly #template: Template;
+  /** The template itself knows of functions. */
+  readonly #knowsTools: boolean;
   readonly #tokenizer: Tokenizer;
   readonly #variables: Record<string, unknown>;
   /** Inside of control tokens: in the template's output they are tokens, in a client's text they are words. */
   readonly #specials: RegExp | undefined;
 
   private constructor(template: Template, tokenizer: Tokenizer, files: TextFiles) {
+    const format = toolFormatOf(files.chatTemplate ?? '');
+    this.toolFormat = format ?? hermes;
+    this.#knowsTools = format !== undefined;
     this.#template = template;
     this.#tokenizer = tokenizer;
     const bos = contentOf(files.config['bos_token']);
@@ -43,9 +54,12 @@ export class ChatTemplate {
   /**
    * Throws `invalid_request` when the template refuses the messages, for instance their order.
    * @param variables `chat_template_kwargs` of the request, such as `{ enable_thinking: false }`.
+   * @param tools functions that the model may call, as OpenAI writes them.
    */
-  prompt(messages: readonly Message[], variables: Record<string, unknown> = {}): Prompt {
-    const text = this.#render(messages, variables);
+  prompt(messages: readonly Message[], variables: Record<string, unknown> = {}, tools: readonly object[] = []): Prompt {
+    const text = this.#knowsTools
+      ? this.#render(messages, tools.length === 0 ? variables : { ...variables, tools })
+      : this.#render(toldOfTools(messages, tools), variables);
     return { tokens: this.#encode(text), thinks: /<think>\s*$/.test(text) };
   }
 
@@ -75,6 +89,8 @@ export class ChatTemplate {
       role,
       content: this.#guard(messageText(message)),
       ...(message.name === undefined ? {} : { name: this.#guard(message.name) }),
+      ...(message.tool_call_id === undefined ? {} : { tool_call_id: this.#guard(message.tool_call_id) }),
+      ...(message.tool_calls ? { tool_calls: message.tool_calls.map((call) => this.#guardAll(calledOf(call))) } : {}),
       ...(typeof reasoning === 'string' ? { reasoning_content: this.#guard(reasoning) } : {}),
     };
   }
@@ -89,10 +105,8 @@ export class ChatTemplate {
     if (depth > variableDepthMax) {
       throw new FleetError(
         'invalid_request',
-        `chat_template_kwargs: it nests deeper than ${variableDepthMax} levels.`,
-        {
-          param: 'chat_template_kwargs',
-        },
+        `chat_template_kwargs, tools: they nest deeper than ${variableDepthMax} levels.`,
+        { param: 'chat_template_kwargs' },
       );
     }
     if (typeof value === 'string') return this.#guard(value);
@@ -104,6 +118,21 @@ export class ChatTemplate {
 
   #encode(text: string): number[] {
     return text.split(guard).flatMap((piece) => (piece === '' ? [] : this.#tokenizer.encode(piece, true)));
+  }
+}
+
+/** Templates print arguments as JSON themselves: they are given the object, where there is one. */
+function calledOf(call: NonNullable<Message['tool_calls']>[number]): object {
+  const { id, type, function: called } = call;
+  return { id, type, function: { name: called.name, arguments: parsedOr(called.arguments) } };
+}
+
+function parsedOr(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : text;
+  } catch {
+    return text;
   }
 }
 

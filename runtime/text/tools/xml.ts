@@ -1,0 +1,64 @@
+import type { ToolFormat } from './format.ts';
+import type { OfferedFunction } from './offer.ts';
+
+const wholeCall = /^\s*<function=([^>\s]+)>([\s\S]*)<\/function>\s*$/;
+/** Which models that read much Python write. */
+const pythonWords = new Map<string, unknown>(Object.entries({ True: true, False: false, None: null }));
+const parameterOpening = '<parameter=';
+const parameterClosing = '</parameter>';
+
+/**
+ * `<tool_call><function=f><parameter=k>value</parameter></function></tool_call>`: the form of Qwen3-Coder and of Qwen3.5 and
+ * later. Values are text without a type: the function's schema says what each is meant to be.
+ */
+export const xml: ToolFormat = {
+  name: 'xml',
+  opening: '<tool_call>',
+  closing: '</tool_call>',
+  spokenBy: (template) => template.includes('<function='),
+  parse(text, offered) {
+    const [, name, body = ''] = wholeCall.exec(text) ?? [];
+    const known = offered.find((each) => each.name === name);
+    const [before = '', ...parts] = body.split(parameterOpening);
+    const values = parts.map(parameterOf);
+    if (!known || before.trim() !== '' || values.includes(undefined)) return undefined;
+    const typed = values.flatMap((each) => (each ? [[each.key, cast(each.text, each.key, known)]] : []));
+    return { name: known.name, arguments: JSON.stringify(Object.fromEntries(typed)) };
+  },
+};
+
+/** `key>value</parameter>`: the value ends at the last closing, and a line end on either side is not part of it. */
+function parameterOf(text: string): { key: string; text: string } | undefined {
+  const keyEnd = text.indexOf('>');
+  const end = text.lastIndexOf(parameterClosing);
+  if (keyEnd < 1 || end < keyEnd || text.slice(end + parameterClosing.length).trim() !== '') return undefined;
+  return {
+    key: text.slice(0, keyEnd),
+    text: text
+      .slice(keyEnd + 1, end)
+      .replace(/^\n/, '')
+      .replace(/\n$/, ''),
+  };
+}
+
+/** The value that a text stands for: a text where the schema takes texts, JSON where it is JSON, the text otherwise. */
+function cast(text: string, key: string, { parameters }: OfferedFunction): unknown {
+  if (takesText(parameters, key)) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return pythonWords.has(text.trim()) ? pythonWords.get(text.trim()) : text;
+  }
+}
+
+function takesText(parameters: Readonly<Record<string, unknown>>, key: string): boolean {
+  const { properties } = parameters;
+  const schema: unknown =
+    typeof properties === 'object' && properties !== null && Object.hasOwn(properties, key)
+      ? Reflect.get(properties, key)
+      : undefined;
+  if (typeof schema !== 'object' || schema === null) return true;
+  const { type, enum: values } = schema as { type?: unknown; enum?: unknown };
+  if (Array.isArray(values)) return values.every((value) => typeof value === 'string');
+  return type === 'string' || (Array.isArray(type) && type.includes('string'));
+}
