@@ -71,4 +71,5 @@ if (config.leaderElection) {
   election.start();
   await election.elected.catch(() => undefined);
 }
-if (!ending) for (const operator of operators) operator.lead();
+// What ends an operator before it leads has said so.
+if (!ending) await Promise.all(operators.map((operator) => operator.lead())).catch(() => undefined);

@@ -12,7 +12,11 @@ export type WatchEnd = {
   silences: number;
 };
 
-export type NextStep = { relist?: 'gone' | 'malformed' | 'silent' | 'missed'; wait: boolean; askedMs: number };
+export type NextStep = {
+  relist?: 'gone' | 'malformed' | 'silent' | 'missed' | 'asked';
+  wait: boolean;
+  askedMs: number;
+};
 
 /** The reflector ended the watch: nothing came, not even the bookmark that is due each minute. */
 export class SilentWatch extends FleetError {
@@ -28,6 +32,13 @@ export class DeafWatch extends FleetError {
   }
 }
 
+/** Somebody wants a list now, see `Reflector.refresh`. */
+export class OvertakenWatch extends FleetError {
+  constructor() {
+    super('cancelled', 'The watch was ended for a new list.');
+  }
+}
+
 /** A server that ends watches at once would otherwise be asked without a pause. */
 const shortMs = 1_000;
 /** A version from a time that the server no longer knows (restored from a backup) is silent for ever. */
@@ -40,6 +51,7 @@ export function afterWatch({ error, heard, livedMs, silences }: WatchEnd): NextS
   if (error === undefined) return { wait: short, askedMs };
   if (isGone(error)) return { relist: 'gone', wait: short, askedMs };
   if (error instanceof MalformedEvent) return { relist: 'malformed', wait: true, askedMs };
+  if (error instanceof OvertakenWatch) return { relist: 'asked', wait: false, askedMs };
   if (error instanceof DeafWatch) return { relist: 'missed', wait: false, askedMs };
   if (error instanceof SilentWatch && silences >= silencesMax) return { relist: 'silent', wait: true, askedMs };
   return { wait: true, askedMs };

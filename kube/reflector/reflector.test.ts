@@ -242,6 +242,56 @@ describe('a watch that breaks', () => {
   });
 });
 
+describe('a refresh', () => {
+  it('ends a watch that nothing comes from, and is over when the cache is as new as the server', async () => {
+    const it = world();
+    it.api.put('kept', '1');
+    await synced(it);
+    it.api.silence();
+    it.api.put('kept', '2');
+    it.api.put('new', '1');
+    await it.reflector.refresh();
+    expect(it.values()).toEqual({ kept: '2', new: '1' });
+    expect(it.api.lists).toEqual(['cached', 'newest']);
+    it.api.put('later', '1');
+    await it.clock.advance(0);
+    expect(it.values()).toMatchObject({ later: '1' });
+    expect(it.api.openWatches).toBe(1);
+  });
+
+  it('is not over with a list that failed, and needs no watch to end', async () => {
+    const it = world();
+    await synced(it);
+    it.api.listErrors = [reset(), reset()];
+    let over = false;
+    const refreshed = it.reflector.refresh().then(() => (over = true));
+    await it.clock.advance(0);
+    it.api.put('a', '1');
+    expect(over).toBe(false);
+    await it.pass(10_000);
+    await refreshed;
+    expect(it.values()).toEqual({ a: '1' });
+  });
+
+  it('before the first list does not take what the server remembers for it', async () => {
+    const it = world();
+    it.reflector.start();
+    await it.reflector.refresh();
+    expect(it.api.lists.at(-1)).toBe('newest');
+  });
+
+  it('is given up with the reflector', async () => {
+    const it = world();
+    await synced(it);
+    it.api.listErrors = [reset()];
+    const refused = expect(it.reflector.refresh()).rejects.toMatchObject({ code: 'cancelled' });
+    await it.clock.advance(0);
+    await it.reflector.stop();
+    await refused;
+    await expect(it.reflector.refresh()).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
+
 describe('an audit', () => {
   it('finds what the watch did not tell, counts it and mends it', async () => {
     const it = world();

@@ -3,7 +3,7 @@ import { describeError, FleetError } from '@qwenfleet/core/errors';
 import type { Environment } from '../environment.ts';
 import { compareVersions, keyOf, type KubeObject } from '../object.ts';
 import { slept } from '../time-limit.ts';
-import { afterWatch, DeafWatch, SilentWatch, type NextStep } from './after-watch.ts';
+import { afterWatch, DeafWatch, OvertakenWatch, SilentWatch, type NextStep } from './after-watch.ts';
 import { deepFreeze } from './freeze.ts';
 import type { ListWatch } from './list-watch.ts';
 import { missedKeys } from './missed.ts';
@@ -69,6 +69,8 @@ export class Reflector<T extends KubeObject> {
   #failures = 0;
   #silences = 0;
   #contactMs: number;
+  /** Those who wait for a list that begins from now on. */
+  #asked: (() => void)[] = [];
 
   constructor(options: ReflectorOptions<T>, environment: Environment) {
     this.name = options.name;
@@ -101,6 +103,20 @@ export class Reflector<T extends KubeObject> {
     return () => this.#handlers.delete(handler);
   }
 
+  /**
+   * Resolves when the cache is at least as new as this call, though a watch may be half open, or behind others: for
+   * who is about to act on it after somebody else did, such as a new leader. Rejects when the reflector is stopped.
+   */
+  async refresh(): Promise<void> {
+    const { signal } = this.#stopping;
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as FleetError), { once: true });
+      this.#asked.push(resolve);
+      this.#session?.end(new OvertakenWatch());
+    });
+  }
+
   start(): void {
     this.#running ??= Promise.all([this.#follow(), this.#auditForEver()]);
   }
@@ -117,7 +133,8 @@ export class Reflector<T extends KubeObject> {
     for (;;) {
       if (step.wait && !(await this.#pause(step.askedMs))) return;
       if (this.#stopping.signal.aborted) return;
-      step = step.relist === undefined ? await this.#watch() : await this.#relist(step.relist);
+      const relist = this.#asked.length > 0 ? 'asked' : step.relist;
+      step = relist === undefined ? await this.#watch() : await this.#relist(relist);
     }
   }
 
@@ -129,6 +146,7 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #relist(reason: RelistReason): Promise<Step> {
+    const asked = this.#asked.splice(0);
     try {
       const listed = await this.#list(reason);
       const changes = this.#store.replace(listed.items);
@@ -136,8 +154,10 @@ export class Reflector<T extends KubeObject> {
       for (const change of changes) this.#publish(change);
       this.#hasSynced = true;
       this.#gate.resolve();
+      for (const resolve of asked) resolve();
       return { wait: false, askedMs: 0 };
     } catch (error) {
+      this.#asked.unshift(...asked);
       this.#complain(error, 'a list failed');
       return { relist: reason, wait: true, askedMs: error instanceof FleetError ? (error.retryAfterMs ?? 0) : 0 };
     }
@@ -167,7 +187,7 @@ export class Reflector<T extends KubeObject> {
     const end = await session.run();
     this.#session = undefined;
     this.#silences = end.error instanceof SilentWatch && !end.heard ? this.#silences + 1 : 0;
-    if (end.error !== undefined) this.#complain(end.error, 'a watch ended');
+    if (end.error !== undefined && !(end.error instanceof OvertakenWatch)) this.#complain(end.error, 'a watch ended');
     if (end.error instanceof MalformedEvent) {
       this.#environment.telemetry?.count('kubeMalformedEvents', { name: this.name });
     }

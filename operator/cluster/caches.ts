@@ -67,6 +67,11 @@ export class Caches {
     await Promise.all(this.all.map(({ synced }) => synced));
   }
 
+  /** Resolves when everything is at least as new as this call. Rejects when they are stopped. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.all.map((reflector) => reflector.refresh()));
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.all.map((reflector) => reflector.stop()));
   }

@@ -108,8 +108,13 @@ export class ClusterOperator {
     this.#nodes.start();
   }
 
-  /** Starts to act. */
-  lead(): void {
+  /**
+   * Starts to act, once everything is known as the leader before us left it: where one watch is behind the others, we
+   * would undo what was done last. Rejects when it is stopped before.
+   */
+  async lead(): Promise<void> {
+    await Promise.all([this.#caches.refresh(), this.#nodes.refresh()]);
+    if (this.#stopping.signal.aborted) return;
     for (const controller of this.#controllers) controller.start();
     this.#polling = this.#poller.run(this.#stopping.signal);
   }

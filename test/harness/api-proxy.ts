@@ -20,6 +20,8 @@ export type ApiProxyOptions = {
   kubeconfig: string;
   /** Speaks TLS with these, as for kubectl, which sends no token in the clear; plain HTTP without. */
   tls?: { certFile: string; keyFile: string };
+  /** What the server is told that its client is called, so that its audit log tells processes of one user apart. */
+  userAgent?: string;
 };
 
 /**
@@ -38,6 +40,7 @@ export class ApiProxy {
   /** Done to all watches from now on. */
   mischief: Mischief = {};
   readonly #folder: string;
+  readonly #userAgent: string | undefined;
   readonly #server: Server;
   readonly #upstream: { origin: string; agent: Agent };
   readonly #faults = new Faults();
@@ -51,6 +54,7 @@ export class ApiProxy {
       ? createTlsServer({ cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) }, onRequest)
       : createServer(onRequest);
     this.#upstream = upstream;
+    this.#userAgent = options.userAgent;
     this.#folder = mkdtempSync(path.join(tmpdir(), 'qwenfleet-proxy-'));
     this.kubeconfig = path.join(this.#folder, 'kubeconfig');
   }
@@ -125,7 +129,7 @@ export class ApiProxy {
       dispatcher: this.#upstream.agent,
       // Node has parsed it, so it is one of the methods that HTTP has.
       method: incoming.method as Dispatcher.HttpMethod,
-      headers: withoutHop(incoming.headers),
+      headers: { ...withoutHop(incoming.headers), ...(this.#userAgent && { 'user-agent': this.#userAgent }) },
       body: body.length === 0 ? null : body,
       signal,
     });

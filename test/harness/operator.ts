@@ -8,6 +8,8 @@ export type RunningOperator = {
   process: ChildProcess;
   metricsUrl: string;
   log: () => string;
+  /** Its exit code, once it has ended. */
+  exited: Promise<number | null>;
   /** SIGTERM, and waits for its end. Returns its exit code. */
   stop: () => Promise<number | null>;
   kill: () => Promise<void>;
@@ -41,7 +43,11 @@ export async function startOperator(
       (response) => response.ok,
       () => false,
     );
-  await eventually(async () => (child.exitCode === null ? ready() : Promise.reject(new Error(said))), Boolean, 60_000);
+  const isUp = async (): Promise<boolean> => (child.exitCode === null ? ready() : Promise.reject(new Error(said)));
+  await eventually(isUp, Boolean, 60_000).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     child.kill(signal);
     return exited;
@@ -50,6 +56,7 @@ export async function startOperator(
     process: child,
     metricsUrl,
     log: () => said,
+    exited,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
   };
