@@ -1,9 +1,11 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { expertsLayer } from './experts.ts';
 import type { DecoderDescription } from './family/family.ts';
 import { LinearBuilder } from './linear.ts';
 import type { MatrixPart } from './matrix.ts';
 import type { DataFile } from './onnx/data-file.ts';
 import { Graph } from './onnx/graph.ts';
+import { rotaryTables } from './rotary.ts';
 import type { Weights } from './weights/weights.ts';
 
 /** Names of the graph's ends, as the backend binds them. Shapes: B sequences, S new tokens, T cache length, R wanted rows. */
@@ -81,7 +83,7 @@ class DecoderGraphBuilder {
   }
 
   #layer(layer: number, hidden: string, residual: string): { hidden: string; residual: string } {
-    const { hiddenSize, layers, feedForwardSize, heads, headSize } = this.#model;
+    const { hiddenSize, layers, heads, headSize } = this.#model;
     const name = `model.layers.${layer}`;
     const own = `layer${layer}`;
     const attended = this.#attention(layer, hidden);
@@ -99,12 +101,25 @@ class DecoderGraphBuilder {
       `${own}_middle`,
       true,
     );
+    const down = this.#feedForward(layer, middle.hidden);
+    const last = layer === layers - 1;
+    const nextNorm = last ? 'model.norm.weight' : `model.layers.${layer + 1}.input_layernorm.weight`;
+    return this.#skipNorm(down, middle.residual, nextNorm, `${own}_end`, !last);
+  }
+
+  #feedForward(layer: number, hidden: string): string {
+    const { hiddenSize, feedForwardSize, experts } = this.#model;
+    const tensors = `model.layers.${layer}.mlp`;
+    const own = `layer${layer}`;
+    const { quantization } = this.#options;
+    if (experts)
+      return expertsLayer(this.#graph, this.#linear, experts, hidden, { tensors, name: own, hiddenSize, quantization });
     const gateUp = this.#apply(
       `${own}_gate_up`,
-      middle.hidden,
+      hidden,
       [
-        { tensor: `${name}.mlp.gate_proj.weight`, rows: feedForwardSize },
-        { tensor: `${name}.mlp.up_proj.weight`, rows: feedForwardSize },
+        { tensor: `${tensors}.gate_proj.weight`, rows: feedForwardSize },
+        { tensor: `${tensors}.up_proj.weight`, rows: feedForwardSize },
       ],
       hiddenSize,
     );
@@ -112,15 +127,12 @@ class DecoderGraphBuilder {
     // SiLU is QuickGelu with alpha 1: x * sigmoid(x).
     const activated = this.#graph.contrib('QuickGelu', [`${own}_gate`], [`${own}_activated`], { alpha: { float: 1 } });
     const gated = this.#graph.node('Mul', [activated, `${own}_up`], [`${own}_gated`]);
-    const down = this.#apply(
+    return this.#apply(
       `${own}_down`,
       gated,
-      [{ tensor: `${name}.mlp.down_proj.weight`, rows: hiddenSize }],
+      [{ tensor: `${tensors}.down_proj.weight`, rows: hiddenSize }],
       feedForwardSize,
     );
-    const last = layer === layers - 1;
-    const nextNorm = last ? 'model.norm.weight' : `model.layers.${layer + 1}.input_layernorm.weight`;
-    return this.#skipNorm(down, middle.residual, nextNorm, `${own}_end`, !last);
   }
 
   /** GroupQueryAttention with the rotary embedding inside; the cache is read and written in place. */
@@ -248,21 +260,14 @@ class DecoderGraphBuilder {
     return this.#graph.external(tensor, 'float32', [size], this.#data.write([this.#weights.values(tensor, [size])]));
   }
 
-  /** Angles position / theta^(2 i / headSize), as in "RoFormer" (arXiv 2104.09864), one row a position. */
   #rotaryTables(): void {
-    const { headSize, ropeTheta } = this.#model;
-    const half = headSize / 2;
+    const { headSize, rotary } = this.#model;
     const positions = this.#options.contextLength;
-    const cosines = new Float32Array(positions * half);
-    const sines = new Float32Array(positions * half);
-    for (let position = 0; position < positions; position += 1) {
-      for (let index = 0; index < half; index += 1) {
-        const angle = position / ropeTheta ** ((2 * index) / headSize);
-        cosines[position * half + index] = Math.cos(angle);
-        sines[position * half + index] = Math.sin(angle);
-      }
-    }
-    this.#graph.external('rotary_cos', 'float32', [positions, half], this.#data.write([cosines]));
-    this.#graph.external('rotary_sin', 'float32', [positions, half], this.#data.write([sines]));
+    const { cosines, sines } = rotaryTables(headSize, rotary, positions);
+    for (const [name, table] of [
+      ['rotary_cos', cosines],
+      ['rotary_sin', sines],
+    ] as const)
+      this.#graph.external(name, 'float32', [positions, headSize / 2], this.#data.write([table]));
   }
 }

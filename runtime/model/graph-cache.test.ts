@@ -73,7 +73,7 @@ describe('the name of a graph', () => {
       'queryKeyNorm',
       'queryKeyValueBias',
       'rmsNormEpsilon',
-      'ropeTheta',
+      'rotary',
       'tiedHead',
       'vocabularySize',
     ]);

@@ -128,6 +128,16 @@ describe.each(['llama', 'qwen2', 'qwen3'] as const)('the graph of %s', (family) 
   });
 });
 
+describe('the graph of experts', () => {
+  it.each(quantizations)('in %s is sound, and has two products an expert and a router in float32', (quantization) => {
+    const built = build('qwen3-moe', quantization);
+    expectSound(built);
+    const products = countOf(built.graph, 'FusedMatMul') + countOf(built.graph, 'MatMulNBits');
+    expect(products).toBe(2 * (2 + 1 + 8 * 2) + 1);
+    expect(countOf(built.graph, 'FusedMatMul')).toBe(quantization === 'float32' ? products : 2);
+  });
+});
+
 describe('the graph of an encoder', () => {
   it('is sound, and the same in every quantisation: it runs in float32', () => {
     const [first, ...others] = quantizations.map((quantization) => build('bert', quantization));

@@ -6,6 +6,7 @@ import { families } from './family/registry.ts';
 import type { ModelPackage } from './package.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
+import { underBuilderNames } from './weights/gguf-names.ts';
 import { openSafetensors, shardsOf } from './weights/safetensors.ts';
 import type { Weights } from './weights/weights.ts';
 
@@ -37,7 +38,7 @@ function readGguf(file: string): OpenModel {
   const tied = !weights.has('output.weight');
   weights.close();
   const family = families.find((each) => each.gguf === architecture) ?? unknown(architecture);
-  const settings = ggufSettings(metadata, architecture);
+  const settings = ggufSettings(metadata, architecture, family.ggufKeys);
   const description = withTiedHead(family.describe(settings), tied);
   return {
     ...common(family, description),
@@ -47,7 +48,7 @@ function readGguf(file: string): OpenModel {
     companions: new Map(),
     location: file,
     weightsFiles: [file],
-    openWeights: () => renamed(openGguf(file).weights),
+    openWeights: () => underBuilderNames(openGguf(file).weights),
   };
 }
 
@@ -119,30 +120,4 @@ function readJson(file: string): Record<string, unknown> {
     throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
   }
   throw new FleetError('invalid_model', `${name} is not a JSON object. Pull the model again.`);
-}
-
-/** llama.cpp's tensor names (gguf-py, tensor_mapping.py) under Hugging Face's, which the builders use. */
-const ggufTensors: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/^token_embd\.weight$/, 'model.embed_tokens.weight'],
-  [/^output_norm\.weight$/, 'model.norm.weight'],
-  [/^output\.weight$/, 'lm_head.weight'],
-  [/^blk\.(\d+)\.attn_norm\./, 'model.layers.$1.input_layernorm.'],
-  [/^blk\.(\d+)\.ffn_norm\./, 'model.layers.$1.post_attention_layernorm.'],
-  [/^blk\.(\d+)\.attn_output\./, 'model.layers.$1.self_attn.o_proj.'],
-  [/^blk\.(\d+)\.attn_([qkv])\./, 'model.layers.$1.self_attn.$2_proj.'],
-  [/^blk\.(\d+)\.attn_([qk])_norm\./, 'model.layers.$1.self_attn.$2_norm.'],
-  [/^blk\.(\d+)\.ffn_(gate|up|down)\./, 'model.layers.$1.mlp.$2_proj.'],
-];
-
-function renamed(weights: Weights): Weights {
-  const tensors = [...weights.tensors.values()].map((tensor) => {
-    const [pattern, name] = ggufTensors.find(([each]) => each.test(tensor.name)) ?? [];
-    return pattern && name ? { ...tensor, name: tensor.name.replace(pattern, name) } : tensor;
-  });
-  try {
-    return weights.with(tensors);
-  } catch (error) {
-    weights.close();
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { refusal } from '../fixtures/refusal.ts';
 import { FleetError } from '@qwenfleet/core/errors';
+import { readRotary } from './rotary.ts';
 import { ggufSettings, ModelSettings } from './settings.ts';
 
 const of = (values: Record<string, unknown>): ModelSettings =>
@@ -35,27 +36,13 @@ describe('the settings of a checkpoint', () => {
     expect([of({ n: 0 }).has('n'), of({ n: null }).has('n'), of({}).has('n')]).toEqual([true, false, false]);
   });
 
-  it.each<[string, Record<string, unknown>, number]>([
-    ['the usual base', {}, 10_000],
-    ['a base of its own', { rope_theta: 1e6 }, 1e6],
-    ['one in the newer place', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, 5e5],
-    ['the older place, with nothing said in the newer', { rope_parameters: null, rope_theta: 7 }, 7],
-    ['no scaling, said so', { rope_scaling: { type: 'default' }, rope_theta: 9 }, 9],
-  ])('turn their rotary embedding by %s', (_name, values, theta) => {
-    expect(of(values).ropeTheta()).toBe(theta);
-  });
-
-  it.each<[string, Record<string, unknown>, string, RegExp]>([
-    ['YaRN', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'unsupported_model', /yarn/],
-    ['an older name of scaling', { rope_scaling: { type: 'linear' } }, 'unsupported_model', /linear/],
-    ['a scaling in the newer place', { rope_parameters: { rope_type: 'llama3' } }, 'unsupported_model', /llama3/],
-    ['a base of nought', { rope_theta: 0 }, 'invalid_model', /rope_theta = 0/],
-    ['a base below nought in the newer place', { rope_parameters: { rope_theta: -1 } }, 'invalid_model', /-1/],
-    ['a base that is a word', { rope_theta: 'ten' }, 'invalid_model', /ten/],
-  ])('do not turn it by %s', (_name, values, code, words) => {
-    const error = refusal(() => of(values).ropeTheta());
-    expect(error.code).toBe(code);
-    expect(error.message).toMatch(words);
+  it('have objects within, whose settings are named by where they lie', () => {
+    const within = of({ a: { b: { n: 'x' } } })
+      .nested('a')
+      ?.nested('b');
+    expect(refusal(() => within?.size('n')).message).toContain('a.b.n = "x"');
+    for (const other of [{}, { a: null }, { a: [1] }, { a: 7 }]) expect(of(other).nested('a')).toBeUndefined();
+    expect([of({ n: [1] }).lists('n'), of({ n: [] }).lists('n'), of({}).lists('n')]).toEqual([true, false, false]);
   });
 
   it('take any JSON without failing otherwise', () => {
@@ -67,7 +54,7 @@ describe('the settings of a checkpoint', () => {
           () => settings.number('n'),
           () => settings.flag('n', true),
           () => settings.text('n', ''),
-          () => settings.ropeTheta(),
+          () => readRotary(settings),
         ]) {
           try {
             read();
@@ -100,15 +87,30 @@ describe('the settings of a GGUF file', () => {
     expect(settings.size('num_hidden_layers')).toBe(24);
     expect(settings.size('hidden_size')).toBe(896);
     expect(settings.size('num_key_value_heads')).toBe(2);
-    expect(settings.ropeTheta()).toBe(1e6);
+    expect(readRotary(settings)).toEqual({ theta: 1e6 });
     expect(settings.size('vocab_size')).toBe(3);
     expect(settings.has('head_dim')).toBe(false);
   });
 
-  it('pass a scaled rotary embedding on, to be refused', () => {
-    const scaled = (type: unknown): ModelSettings =>
-      ggufSettings(metadata({ 'llama.rope.scaling.type': type }), 'llama');
-    expect(scaled('none').ropeTheta()).toBe(10_000);
-    expect(refusal(() => scaled('yarn').ropeTheta()).code).toBe('unsupported_model');
+  it('have the keys of its own family too', () => {
+    const settings = ggufSettings(metadata({ 'qwen3moe.expert_count': 8 }), 'qwen3moe', [
+      ['expert_count', 'num_experts'],
+    ]);
+    expect(settings.size('num_experts')).toBe(8);
+  });
+
+  it('have a scaled rotary embedding as llama.cpp writes it', () => {
+    const scaled = (type: unknown, others: object = {}): ModelSettings =>
+      ggufSettings(metadata({ 'q.rope.scaling.type': type, 'q.context_length': 128, ...others }), 'q');
+    expect(readRotary(scaled('none'))).toEqual({ theta: 10_000 });
+    expect(
+      readRotary(scaled('yarn', { 'q.rope.scaling.factor': 4, 'q.rope.scaling.original_context_length': 32 })),
+    ).toMatchObject({
+      yarn: { factor: 4, originalContextLength: 32, betaFast: 32, betaSlow: 1 },
+    });
+    expect(refusal(() => readRotary(scaled('yarn', { 'q.rope.scaling.yarn_ext_factor': 0.5 }))).message).toMatch(
+      /0\.5/,
+    );
+    expect(refusal(() => readRotary(scaled('longrope'))).code).toBe('unsupported_model');
   });
 });

@@ -5,11 +5,14 @@ const numbersMax = 2 ** 31;
 /** The hyperparameters of a checkpoint under Hugging Face's names, read with the field's name in every refusal. */
 export class ModelSettings {
   readonly #values: ReadonlyMap<string, unknown>;
+  readonly #path: string;
   readonly format: 'gguf' | 'safetensors';
 
-  constructor(format: 'gguf' | 'safetensors', values: ReadonlyMap<string, unknown>) {
+  /** @param path of an object within the configuration, as refusals name it; ends with a dot. */
+  constructor(format: 'gguf' | 'safetensors', values: ReadonlyMap<string, unknown>, path = '') {
     this.format = format;
     this.#values = values;
+    this.#path = path;
   }
 
   has(name: string): boolean {
@@ -22,8 +25,8 @@ export class ModelSettings {
     if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < numbersMax) return value;
     throw new FleetError(
       'invalid_model',
-      `The model's configuration has ${name} = ${JSON.stringify(value) ?? 'nothing'}; it must be a positive whole number.`,
-      { param: name },
+      `The model's configuration has ${this.#path}${name} = ${JSON.stringify(value) ?? 'nothing'}; it must be a positive whole number.`,
+      { param: this.#path + name },
     );
   }
 
@@ -32,8 +35,8 @@ export class ModelSettings {
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     throw new FleetError(
       'invalid_model',
-      `The model's configuration has ${name} = ${JSON.stringify(value) ?? 'nothing'}; it must be a number.`,
-      { param: name },
+      `The model's configuration has ${this.#path}${name} = ${JSON.stringify(value) ?? 'nothing'}; it must be a number.`,
+      { param: this.#path + name },
     );
   }
 
@@ -42,8 +45,8 @@ export class ModelSettings {
     if (typeof value === 'boolean') return value;
     throw new FleetError(
       'invalid_model',
-      `The model's configuration has ${name} = ${JSON.stringify(value)}; it must be true or false.`,
-      { param: name },
+      `The model's configuration has ${this.#path}${name} = ${JSON.stringify(value)}; it must be true or false.`,
+      { param: this.#path + name },
     );
   }
 
@@ -52,28 +55,17 @@ export class ModelSettings {
     return typeof value === 'string' ? value : fallback;
   }
 
-  /**
-   * Base of the rotary embedding: newer files have `rope_parameters`, published ones `rope_theta` and `rope_scaling`.
-   * Throws `unsupported_model` for scaled variants.
-   */
-  ropeTheta(): number {
-    const nested = [this.#values.get('rope_parameters'), this.#values.get('rope_scaling')].find(
-      (value): value is Record<string, unknown> => typeof value === 'object' && value !== null,
-    );
-    const kind = nested?.['rope_type'] ?? nested?.['type'] ?? 'default';
-    if (kind !== 'default') {
-      throw new FleetError(
-        'unsupported_model',
-        `Rotary embeddings of type ${JSON.stringify(kind)} are not supported; only the default type is.`,
-        { param: 'rope_scaling' },
-      );
-    }
-    const nestedTheta = nested?.['rope_theta'];
-    const theta = typeof nestedTheta === 'number' ? nestedTheta : this.number('rope_theta', 10_000);
-    if (theta > 0 && Number.isFinite(theta)) return theta;
-    throw new FleetError('invalid_model', `The model's configuration has rope_theta = ${theta}; it must be above 0.`, {
-      param: 'rope_theta',
-    });
+  /** Whether there is a list with something in it. */
+  lists(name: string): boolean {
+    const value = this.#values.get(name);
+    return Array.isArray(value) && value.length > 0;
+  }
+
+  /** The settings of an object within; undefined when there is none. */
+  nested(name: string): ModelSettings | undefined {
+    const value = this.#values.get(name);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return new ModelSettings(this.format, new Map(Object.entries(value)), `${this.#path}${name}.`);
   }
 }
 
@@ -91,13 +83,34 @@ const ggufNames: readonly (readonly [gguf: string, name: string])[] = [
   ['vocab_size', 'vocab_size'],
 ];
 
-/** The settings of a GGUF file. A scaled rotary embedding is passed on, so that it is refused like any other. */
-export function ggufSettings(metadata: ReadonlyMap<string, unknown>, architecture: string): ModelSettings {
+/** The same of a scaled rotary embedding, after `rope.scaling`. */
+const ggufScaling: readonly (readonly [gguf: string, name: string])[] = [
+  ['factor', 'factor'],
+  ['original_context_length', 'original_max_position_embeddings'],
+  ['yarn_beta_fast', 'beta_fast'],
+  ['yarn_beta_slow', 'beta_slow'],
+  ['attn_factor', 'attn_factor'],
+  ['yarn_attn_factor', 'yarn_attn_factor'],
+  ['yarn_ext_factor', 'yarn_ext_factor'],
+];
+
+/**
+ * The settings of a GGUF file.
+ * @param own keys that only this family has
+ */
+export function ggufSettings(
+  metadata: ReadonlyMap<string, unknown>,
+  architecture: string,
+  own: readonly (readonly [gguf: string, name: string])[] = [],
+): ModelSettings {
   const values = new Map<string, unknown>(
-    ggufNames.map(([gguf, name]) => [name, metadata.get(`${architecture}.${gguf}`)]),
+    [...ggufNames, ...own].map(([gguf, name]) => [name, metadata.get(`${architecture}.${gguf}`)]),
   );
   const scaling = metadata.get(`${architecture}.rope.scaling.type`);
-  if (scaling !== undefined && scaling !== 'none') values.set('rope_scaling', { type: scaling });
+  if (scaling !== undefined && scaling !== 'none') {
+    const given = ggufScaling.map(([gguf, name]) => [name, metadata.get(`${architecture}.rope.scaling.${gguf}`)]);
+    values.set('rope_scaling', { type: scaling, ...Object.fromEntries(given) });
+  }
   const tokens = metadata.get('tokenizer.ggml.tokens');
   if (Array.isArray(tokens)) values.set('vocab_size', tokens.length);
   return new ModelSettings('gguf', values);

@@ -17,9 +17,9 @@ const slots = 4;
 const slotTokens = 64;
 type Make = () => Promise<Generator>;
 const ort =
-  (quantization: 'float32' | 'int8' | 'int4'): Make =>
+  (quantization: 'float32' | 'int8' | 'int4', checkpoint = 'qwen3'): Make =>
   async () =>
-    (await loadModel(readModel(checkpointFolder('qwen3')), {
+    (await loadModel(readModel(checkpointFolder(checkpoint)), {
       slots,
       slotTokens,
       threads: 2,
@@ -32,6 +32,8 @@ const backends: [string, Make][] = [
   ['ort in float32', ort('float32')],
   ['ort in int8', ort('int8')],
   ['ort in int4', ort('int4')],
+  ['ort with experts', ort('float32', 'qwen3-moe')],
+  ['ort with experts in int4', ort('int4', 'qwen3-moe')],
 ];
 
 const prompt = (length: number, seed: number): number[] => {

@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { referencesOf } from '../harness/checkpoints.ts';
+import { writeGguf } from '../harness/gguf.ts';
 import {
-  decoderFamilies,
+  decoderCheckpoints,
   largestLogitDifference,
   largestMeanDifference,
   logitsOf,
   openDecoder,
+  openDecoderAt,
   openEncoder,
 } from '../harness/parity.ts';
 
@@ -20,7 +22,7 @@ const tolerance = 2e-3;
 const argmax = (row: Float32Array): number =>
   row.reduce((best, value, at) => (value > (row[best] ?? -Infinity) ? at : best), 0);
 
-describe.each(decoderFamilies)('the %s checkpoint in float32', (family) => {
+describe.each(decoderCheckpoints)('the %s checkpoint in float32', (family) => {
   it(`has the reference's logits within ${tolerance}, and its greedy tokens`, async () => {
     const model = await openDecoder(family, 'float32', cacheDir);
     const worst = await largestLogitDifference(model, family);
@@ -58,6 +60,22 @@ describe.each(decoderFamilies)('the %s checkpoint in float32', (family) => {
     }
     await exact.release();
     await small.release();
+  });
+});
+
+describe.each([
+  ['qwen2', 'qwen2'],
+  ['qwen3', 'qwen3'],
+  ['qwen3-yarn', 'qwen3'],
+  ['qwen3-moe', 'qwen3moe'],
+])('the %s checkpoint as a GGUF of architecture %s', (checkpoint, architecture) => {
+  it('is the same model', async () => {
+    const file = path.join(cacheDir, `${checkpoint}.gguf`);
+    writeGguf(checkpoint, architecture, file);
+    const model = await openDecoderAt(file, 'float32', cacheDir);
+    const worst = await largestLogitDifference(model, checkpoint);
+    await model.release();
+    expect(worst).toBeLessThan(tolerance);
   });
 });
 

@@ -1,8 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { characterOfByte } from '@qwenfleet/runtime/text/byte-level';
 import { root } from '../house/imports.ts';
+
+/** Names of the tiny checkpoints: folders with weights at random, made by the scripts beside them. */
+export const checkpoints = (): string[] =>
+  readdirSync(path.join(root, 'test/fixtures/models'), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  );
 
 export const checkpointFolder = (family: string): string => path.join(root, 'test/fixtures/models', family);
 

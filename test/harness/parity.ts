@@ -1,22 +1,29 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { Encoder, Generator } from '@qwenfleet/runtime/backend/backend';
 import { loadModel } from '@qwenfleet/runtime/model/load';
 import { readModel } from '@qwenfleet/runtime/model/read';
-import { checkpointFolder, referencesOf } from './checkpoints.ts';
+import { checkpointFolder, checkpoints, referencesOf } from './checkpoints.ts';
 
-export const decoderFamilies = ['llama', 'qwen2', 'qwen3'] as const;
+/** Checkpoints of the fixtures that make text: a new one is measured by lying there. */
+export const decoderCheckpoints: readonly string[] = checkpoints().filter(
+  (name) => readModel(checkpointFolder(name)).description.kind === 'decoder',
+);
 
 const options = { slots: 2, slotTokens: 128, threads: 2 };
 
 /** A checkpoint of the fixtures in memory; its graph is built below `cacheDir`. */
-export async function openDecoder(
-  family: string,
-  quantization: 'float32' | 'int8' | 'int4',
+export const openDecoder = (family: string, quantization: Quantization, cacheDir: string): Promise<Generator> =>
+  openDecoderAt(checkpointFolder(family), quantization, cacheDir);
+
+export async function openDecoderAt(
+  location: string,
+  quantization: Quantization,
   cacheDir: string,
 ): Promise<Generator> {
-  const loaded = await loadModel(readModel(checkpointFolder(family)), { ...options, quantization, cacheDir });
-  if (loaded.kind !== 'generator') throw new Error(`${family} is no generator`);
+  const loaded = await loadModel(readModel(location), { ...options, quantization, cacheDir });
+  if (loaded.kind !== 'generator') throw new Error(`${location} is no generator`);
   return loaded;
 }
 

@@ -1,4 +1,5 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { readRotary, rotaryContextLength } from '../rotary.ts';
 import type { ModelSettings } from '../settings.ts';
 import type { DecoderDescription } from './family.ts';
 
@@ -46,6 +47,7 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
       },
     );
   }
+  const rotary = readRotary(settings);
   const { interleavedInGguf, ...own } = traits;
   return {
     kind: 'decoder',
@@ -56,9 +58,9 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
     keyValueHeads,
     headSize,
     vocabularySize: settings.size('vocab_size'),
-    contextLength: settings.size('max_position_embeddings'),
+    contextLength: rotaryContextLength(settings.size('max_position_embeddings'), rotary),
     rmsNormEpsilon: settings.number('rms_norm_eps', 1e-6),
-    ropeTheta: settings.ropeTheta(),
+    rotary,
     tiedHead: settings.flag('tie_word_embeddings', false),
     interleavedRotaryRows: interleavedInGguf && settings.format === 'gguf',
     ...own,

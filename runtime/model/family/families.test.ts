@@ -8,18 +8,15 @@ import type { Family, ModelDescription } from './family.ts';
 import { families } from './registry.ts';
 
 type Json = Record<string, unknown>;
-const configOf = (name: 'llama' | 'qwen2' | 'qwen3' | 'bert'): Json =>
+type Name = 'llama' | 'qwen2' | 'qwen3' | 'qwen3-moe' | 'bert';
+const configOf = (name: Name): Json =>
   JSON.parse(readFileSync(path.join(checkpointFolder(name), 'config.json'), 'utf8')) as Json;
 const familyOf = (name: string): Family => {
   const family = families.find((each) => each.name === name);
   if (!family) throw new Error(`there is no family ${name}`);
   return family;
 };
-const describeOf = (
-  name: 'llama' | 'qwen2' | 'qwen3' | 'bert',
-  changes: Json = {},
-  format: 'gguf' | 'safetensors' = 'safetensors',
-): ModelDescription =>
+const describeOf = (name: Name, changes: Json = {}, format: 'gguf' | 'safetensors' = 'safetensors'): ModelDescription =>
   familyOf(name).describe(new ModelSettings(format, new Map(Object.entries({ ...configOf(name), ...changes }))));
 
 describe('the families', () => {
@@ -35,7 +32,7 @@ describe('the families', () => {
     'have one shape for %s: whole numbers, all of them given',
     (name, family) => {
       const description = family.describe(
-        new ModelSettings('safetensors', new Map(Object.entries(configOf(name as 'bert')))),
+        new ModelSettings('safetensors', new Map(Object.entries(configOf(name as Name)))),
       );
       for (const [field, value] of Object.entries(description)) {
         expect(value, field).toBeDefined();
@@ -49,10 +46,11 @@ describe('the families', () => {
     },
   );
 
-  it.each<['llama' | 'qwen2' | 'qwen3', object]>([
+  it.each<[Name, object]>([
     ['llama', { queryKeyValueBias: false, queryKeyNorm: false, headSize: 16 }],
     ['qwen2', { queryKeyValueBias: true, queryKeyNorm: false, headSize: 16 }],
     ['qwen3', { queryKeyValueBias: false, queryKeyNorm: true, headSize: 32 }],
+    ['qwen3-moe', { queryKeyNorm: true, experts: { count: 8, active: 2, feedForwardSize: 32, normalised: true } }],
   ])('differ where they differ: %s', (name, wanted) => {
     expect(describeOf(name)).toMatchObject({
       kind: 'decoder',
@@ -68,11 +66,17 @@ describe('the families', () => {
     expect(describeOf('qwen3', {}, 'gguf')).toMatchObject({ interleavedRotaryRows: false });
   });
 
+  it('call experts as published files do, or as transformers writes them', () => {
+    const published = { num_local_experts: undefined, num_experts: 16, norm_topk_prob: undefined };
+    expect(describeOf('qwen3-moe', published)).toMatchObject({ experts: { count: 16, normalised: false } });
+    expect(describeOf('qwen3-moe', published, 'gguf')).toMatchObject({ experts: { count: 16, normalised: true } });
+  });
+
   it('take as many key and value heads as heads, when nothing is said', () => {
     expect(describeOf('llama', { num_key_value_heads: null })).toMatchObject({ keyValueHeads: 4 });
   });
 
-  it.each<['llama' | 'qwen2' | 'qwen3' | 'bert', Json, string, string, RegExp]>([
+  it.each<[Name, Json, string, string, RegExp]>([
     ['llama', { hidden_act: 'gelu' }, 'unsupported_model', 'hidden_act', /gelu.*silu/],
     ['qwen2', { use_sliding_window: true }, 'unsupported_model', 'use_sliding_window', /[Ss]liding/],
     ['qwen3', { num_key_value_heads: 3 }, 'invalid_model', 'num_key_value_heads', /\(4\).*\(3\)/],
@@ -84,7 +88,12 @@ describe('the families', () => {
       /head_dim/,
     ],
     ['qwen3', { head_dim: 31 }, 'invalid_model', 'head_dim', /31.*even/],
-    ['qwen3', { rope_parameters: { rope_type: 'yarn' } }, 'unsupported_model', 'rope_scaling', /yarn/],
+    ['qwen3', { rope_parameters: { rope_type: 'linear' } }, 'unsupported_model', 'rope_scaling', /linear/],
+    ['qwen3-moe', { mlp_only_layers: [1] }, 'unsupported_model', 'decoder_sparse_step', /mlp_only_layers/],
+    ['qwen3-moe', { decoder_sparse_step: 2 }, 'unsupported_model', 'decoder_sparse_step', /must be 1/],
+    ['qwen3-moe', { num_experts_per_tok: 9 }, 'invalid_model', 'num_experts_per_tok', /\(9\).*\(8\)/],
+    ['qwen3-moe', { num_experts: 5_000 }, 'unsupported_model', 'num_experts', /1024/],
+    ['qwen3-moe', { num_local_experts: undefined }, 'invalid_model', 'num_local_experts', /nothing/],
     ['llama', { hidden_size: undefined }, 'invalid_model', 'hidden_size', /nothing/],
     ['llama', { tie_word_embeddings: 'yes' }, 'invalid_model', 'tie_word_embeddings', /yes/],
     ['bert', { hidden_act: 'relu' }, 'unsupported_model', 'hidden_act', /relu.*gelu/],

@@ -1,4 +1,15 @@
+import type { Rotary } from '../rotary.ts';
 import type { ModelSettings } from '../settings.ts';
+
+/** Feed-forward layers of many experts, of which each token takes a few. */
+export type Experts = {
+  count: number;
+  /** How many each token takes. */
+  active: number;
+  feedForwardSize: number;
+  /** The shares of those that a token takes are made to sum to 1. */
+  normalised: boolean;
+};
 
 /** A decoder's dimensions and switches, whatever family it comes from. */
 export type DecoderDescription = {
@@ -12,7 +23,7 @@ export type DecoderDescription = {
   vocabularySize: number;
   contextLength: number;
   rmsNormEpsilon: number;
-  ropeTheta: number;
+  rotary: Rotary;
   /** Query, key and value projections have biases. */
   queryKeyValueBias: boolean;
   /** Each head of query and key is normalised before the rotary embedding. */
@@ -21,6 +32,8 @@ export type DecoderDescription = {
   tiedHead: boolean;
   /** Rows of the query and key matrices are interleaved per head, as llama.cpp's converter leaves them. */
   interleavedRotaryRows: boolean;
+  /** In place of the feed-forward layers; `feedForwardSize` is then of no matter. */
+  experts?: Experts;
 };
 
 /** An encoder's dimensions (BERT). */
@@ -51,6 +64,8 @@ export type Family = {
   architectures: readonly string[];
   /** `general.architecture` of GGUF files; undefined when we do not read the family from GGUF. */
   gguf?: string;
+  /** GGUF keys that only this family has, after the architecture's prefix, under Hugging Face's names. */
+  ggufKeys?: readonly (readonly [gguf: string, name: string])[];
   /** Throws `invalid_model` or `unsupported_model` naming the setting at fault. */
   describe: (settings: ModelSettings) => ModelDescription;
 };
