@@ -13,6 +13,7 @@ import { chat, eventsOf } from './fixtures/served.ts';
 import { createApp } from './http/app.ts';
 import { loadServedModel, type LoadParts } from './load-model.ts';
 import type { LoadedModel } from './resident.ts';
+import { encodedWhole } from './served-model.ts';
 import { Service } from './service.ts';
 
 const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-load-'));
@@ -89,6 +90,33 @@ describe('a model’s journey', () => {
     if (served.task !== 'embed') throw new Error('it embeds');
     const [vector] = await served.engine.encode({ inputs: [[5, 6]], signal: new AbortController().signal });
     expect(vector).toHaveLength(64);
+  });
+
+  it('closes every text with the token whose state Qwen3-Embedding takes, once', async () => {
+    const { served, identity } = await load(published('qwen3-embedding'), { quantization: 'int8' });
+    expect(identity).toMatchObject({ task: 'embed', family: 'qwen3-embedding', quantization: 'int8' });
+    if (served.task !== 'embed') throw new Error('it embeds');
+    const plain = served.tokenizer.encodeWhole('ab');
+    expect(plain).toHaveLength(2);
+    expect(encodedWhole(served, 'ab')).toEqual([...plain, 2]);
+    const closing = { ...served.tokenizer, encodeWhole: () => [...plain, 2] };
+    expect(encodedWhole({ ...served, tokenizer: closing }, 'ab')).toEqual([...plain, 2]);
+    const [vector] = await served.engine.encode({
+      inputs: [encodedWhole(served, 'ab')],
+      signal: new AbortController().signal,
+    });
+    expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 5);
+  });
+
+  it('reads no further with vectors than the pool’s context', async () => {
+    const { served } = await load(published('qwen3-embedding'), {
+      engine: { slots: 1, contextLength: 16, threads: 1 },
+    });
+    if (served.task !== 'embed') throw new Error('it embeds');
+    expect(served.contextLength).toBe(16);
+    const inputs = [Array.from({ length: 17 }, () => 3)];
+    const outcome = rejection(served.engine.encode({ inputs, signal: new AbortController().signal }));
+    expect(await outcome).toMatchObject({ code: 'context_length_exceeded' });
   });
 
   it('has no more context than the model was trained for', async () => {

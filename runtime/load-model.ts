@@ -53,7 +53,7 @@ export async function loadServedModel(
   try {
     const served =
       loaded.kind === 'encoder'
-        ? serveEncoder(new EncoderEngine({ encoder: loaded, ...engineParts(config, parts) }), text, slotTokens)
+        ? serveEncoder(new EncoderEngine({ encoder: loaded, ...engineParts(config, parts) }), text, model)
         : await serveGenerator(loaded, text, config, parts);
     await probe(served, signal);
     signal.throwIfAborted();
@@ -66,7 +66,7 @@ export async function loadServedModel(
       digest,
       family,
       task,
-      quantization: loaded.kind === 'encoder' ? 'float32' : quantization,
+      quantization: model.description.kind === 'encoder' ? 'float32' : quantization,
       shape,
     } as const;
     return { served, identity, memoryBytes: loaded.memoryBytes };
@@ -106,12 +106,15 @@ const engineParts = ({ engine: { queueMax } }: RuntimeConfig, { clock, observer 
   ...observer,
 });
 
-const serveEncoder = (engine: EncoderEngine, { tokenizer }: Text, slotTokens: number): ServedModel => ({
-  task: 'embed',
-  tokenizer,
-  engine,
-  contextLength: Math.min(slotTokens, engine.stats().contextLength),
-});
+function serveEncoder(engine: EncoderEngine, { tokenizer }: Text, { description }: OpenModel): ServedModel {
+  const { dimensions } = engine;
+  const { contextLength } = engine.stats();
+  const own =
+    description.kind === 'embedder'
+      ? { endToken: description.endToken, dimensionsMin: description.dimensionsMin }
+      : { endToken: undefined, dimensionsMin: dimensions };
+  return { task: 'embed', tokenizer, engine, contextLength, ...own };
+}
 
 async function serveGenerator(
   generator: Generator,

@@ -1,9 +1,9 @@
-import type { ServedModel } from './served-model.ts';
+import { encodedWhole, type ServedModel } from './served-model.ts';
 
 /** One token through the engine, or one vector through the encoder: what a health check can trust. */
 export async function probe(model: ServedModel, signal: AbortSignal = new AbortController().signal): Promise<void> {
   if (model.task === 'embed') {
-    await model.engine.encode({ inputs: [model.tokenizer.encodeWhole('probe')], internal: true, signal });
+    await model.engine.encode({ inputs: [encodedWhole(model, 'probe')], internal: true, signal });
     return;
   }
   const request = {

@@ -27,7 +27,20 @@ export type ServedEncoder = {
   tokenizer: Tokenizer;
   engine: EncoderEngine;
   contextLength: number;
+  /** Closes every text; undefined when the tokenizer does all that the model wants. */
+  endToken: number | undefined;
+  /** The fewest values that a vector may be cut to; all of them for most models. */
+  dimensionsMin: number;
 };
+
+/** A whole text as an encoder was trained to be given it. */
+export function encodedWhole(
+  { tokenizer, endToken }: Pick<ServedEncoder, 'tokenizer' | 'endToken'>,
+  text: string,
+): number[] {
+  const tokens = tokenizer.encodeWhole(text);
+  return endToken === undefined || tokens.at(-1) === endToken ? tokens : [...tokens, endToken];
+}
 
 /** A model in memory with all that is needed to answer over HTTP. */
 export type ServedModel = ServedGenerator | ServedEncoder;

@@ -21,7 +21,7 @@ export const runtimeConfigSchema = z.strictObject({
   /** The name clients ask for. */
   servedName: z.string().min(1),
   model: modelReferenceSchema,
-  /** Ignored by encoders, which run in float32. */
+  /** Ignored by BERT, which runs in float32. */
   quantization: z.enum(quantizations).default('int8'),
   listen: z
     .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535).default(0) })

@@ -47,7 +47,7 @@ export interface Encoder {
   readonly dimensions: number;
   readonly tokensMax: number;
   readonly memoryBytes: number;
-  /** Mean-pooled, L2-normalised when the model says so; one vector of `dimensions` floats per input. */
+  /** Pooled and scaled as the model says; one vector of `dimensions` floats per input. */
   encode(inputs: readonly (readonly number[])[]): Promise<Float32Array[]>;
   /** Frees everything once what runs is over. Later inputs are refused; a second release does nothing. */
   release(): Promise<void>;

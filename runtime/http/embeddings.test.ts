@@ -15,7 +15,7 @@ function shut(): { gate: Gate; open: () => void } {
 }
 
 /** An encoder of vectors that tell their input: its length, its first token, a third. */
-function encoderModel(gate: Gate, observer: object): LoadedModel {
+function encoderModel(gate: Gate, observer: object, dimensionsMin = 3): LoadedModel {
   const engine = new EncoderEngine({
     encoder: {
       kind: 'encoder',
@@ -42,14 +42,21 @@ function encoderModel(gate: Gate, observer: object): LoadedModel {
     shape,
   } as const;
   return {
-    served: { task: 'embed', tokenizer: letterTokenizer, engine, contextLength: 20 },
+    served: {
+      task: 'embed',
+      tokenizer: letterTokenizer,
+      engine,
+      contextLength: 20,
+      endToken: undefined,
+      dimensionsMin,
+    },
     identity,
     memoryBytes: 10,
   };
 }
 
-const serveEncoder = (gate = open): Promise<Served> =>
-  serve({ load: async (_model, { observer }) => encoderModel(gate, observer) });
+const serveEncoder = (gate = open, dimensionsMin = 3): Promise<Served> =>
+  serve({ load: async (_model, { observer }) => encoderModel(gate, observer, dimensionsMin) });
 
 type Answer = {
   object: string;
@@ -100,6 +107,17 @@ describe('embeddings', () => {
     const bytes = Buffer.from(encoded.data[0]?.embedding as string, 'base64');
     const floats = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
     expect(floats).toEqual(plain.data[0]?.embedding);
+  });
+
+  it('may be cut to fewer dimensions where the model is made for it, and have length one again', async () => {
+    const served = serveEncoder(open, 2);
+    const [vector] = (await embed({ input: 'abc', dimensions: 2 }, served)).data;
+    expect(vector?.embedding).toEqual([1, 0]);
+    for (const dimensions of [1, 4]) {
+      const refused = await (await served).send(path, { model: 'tiny', input: 'a', dimensions });
+      expect(refused.status).toBe(400);
+      expect(await refused.text()).toContain('2 to 3');
+    }
   });
 
   it('of as many dimensions as the model has may be asked for by number', async () => {

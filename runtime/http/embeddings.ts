@@ -1,30 +1,23 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { EmbeddingRequest } from '@qwenfleet/core/openai/request';
 import type { EmbeddingResponse } from '@qwenfleet/core/openai/response';
-import type { ServedEncoder } from '../served-model.ts';
+import { encodedWhole, type ServedEncoder } from '../served-model.ts';
 
 /** POST /v1/embeddings: one vector for each text. A text that is too long is refused, never cut in silence. */
 export async function embeddings(
   request: EmbeddingRequest,
-  { engine, tokenizer, contextLength }: ServedEncoder,
+  served: ServedEncoder,
   signal: AbortSignal,
 ): Promise<EmbeddingResponse> {
-  if (typeof request.dimensions === 'number' && request.dimensions !== engine.dimensions) {
-    throw new FleetError(
-      'unsupported',
-      `dimensions: this model has ${engine.dimensions}, got ${request.dimensions}. Leave the field out.`,
-      {
-        param: 'dimensions',
-      },
-    );
-  }
+  const { engine, tokenizer, contextLength } = served;
+  const dimensions = dimensionsOf(request, served);
   const inputs = inputsOf(request.input).map((input) =>
-    typeof input === 'string' ? tokenizer.encodeWhole(input) : input,
+    typeof input === 'string' ? encodedWhole(served, input) : input,
   );
   inputs.forEach((tokens, index) =>
     assertUsable(tokens, index, { contextLength, vocabularySize: tokenizer.vocabularySize }),
   );
-  const vectors = await engine.encode({ inputs, signal });
+  const vectors = (await engine.encode({ inputs, signal })).map((vector) => shortened(vector, dimensions));
   const tokens = inputs.reduce((sum, input) => sum + input.length, 0);
   return {
     object: 'list',
@@ -36,6 +29,23 @@ export async function embeddings(
     })),
     usage: { prompt_tokens: tokens, total_tokens: tokens },
   };
+}
+
+function dimensionsOf({ dimensions }: EmbeddingRequest, { engine, dimensionsMin }: ServedEncoder): number {
+  const wanted = dimensions ?? engine.dimensions;
+  if (wanted >= dimensionsMin && wanted <= engine.dimensions) return wanted;
+  const has = dimensionsMin < engine.dimensions ? `${dimensionsMin} to ${engine.dimensions}` : engine.dimensions;
+  throw new FleetError('unsupported', `dimensions: this model has ${has}, got ${wanted}. Leave the field out.`, {
+    param: 'dimensions',
+  });
+}
+
+/** The first values, scaled to length 1, as models that are trained for it want (arXiv 2205.13147). */
+function shortened(vector: Float32Array, dimensions: number): Float32Array {
+  if (dimensions === vector.length) return vector;
+  const first = vector.slice(0, dimensions);
+  const length = Math.hypot(...first);
+  return length === 0 ? first : first.map((value) => value / length);
 }
 
 function inputsOf(input: EmbeddingRequest['input']): (string | number[])[] {

@@ -4,6 +4,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadProgress } from '../backend/backend.ts';
 import { decoderGraph } from './decoder-graph.ts';
+import { embedderGraph } from './embedder-graph.ts';
 import { encoderGraph } from './encoder-graph.ts';
 import { DataFile } from './onnx/data-file.ts';
 import type { Graph } from './onnx/graph.ts';
@@ -45,7 +46,10 @@ export function buildGraph(model: OpenModel, folder: string, options: BuildOptio
 function graphOf({ description }: OpenModel, weights: Weights, data: DataFile, options: BuildOptions): Graph {
   if (description.kind === 'encoder') return encoderGraph(description, weights, data, dataFileName);
   const onLayer = (done: number, total: number): void => options.onProgress?.('building the graph', done, total);
-  return decoderGraph(description, weights, data, { ...options, dataFileName, onLayer });
+  const given = { ...options, dataFileName, onLayer };
+  return description.kind === 'embedder'
+    ? embedderGraph(description, weights, data, given)
+    : decoderGraph(description, weights, data, given);
 }
 
 function checkRoom(folder: string, parameters: number): void {

@@ -2,6 +2,7 @@ import type { EncoderDescription } from './family/family.ts';
 import { float32Chunks } from './matrix.ts';
 import type { DataFile } from './onnx/data-file.ts';
 import { Graph } from './onnx/graph.ts';
+import { addPooling } from './pooling.ts';
 import type { Weights } from './weights/weights.ts';
 
 /** One input at a time, so that no padding or mask is needed. Shapes: S tokens. */
@@ -10,11 +11,11 @@ export const encoderNames = {
   tokens: 'input_ids',
   /** int64 [S]: 0, 1, 2 and so on. */
   positions: 'position_ids',
-  /** float32 [hidden]: the mean over the tokens, scaled to length 1 when the model says so. */
+  /** float32 [hidden]: of length 1 when the model says so. */
   embedding: 'embedding',
 } as const;
 
-/** BERT (arXiv 1810.04805), post-norm, exact GELU, token type 0 throughout, mean pooling. */
+/** BERT (arXiv 1810.04805), post-norm, exact GELU, token type 0 throughout. */
 export function encoderGraph(model: EncoderDescription, weights: Weights, data: DataFile, dataFileName: string): Graph {
   const graph = new Graph('encoder', dataFileName);
   const prefix = weights.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : '';
@@ -39,17 +40,13 @@ class EncoderGraphBuilder {
   }
 
   build(): void {
-    const { layers, normalize, hiddenSize } = this.#model;
+    const { layers, hiddenSize } = this.#model;
     const graph = this.#graph;
     graph.input(encoderNames.tokens, 'int64', ['S']);
     graph.input(encoderNames.positions, 'int64', ['S']);
     let hidden = this.#embeddings();
     for (let layer = 0; layer < layers; layer += 1) hidden = this.#layer(`encoder.layer.${layer}`, hidden);
-    const axes = graph.int64s('token_axis', [0]);
-    const mean = graph.node('ReduceMean', [hidden, axes], [normalize ? 'mean' : encoderNames.embedding], {
-      keepdims: 0,
-    });
-    if (normalize) graph.node('LpNormalization', [mean], [encoderNames.embedding], { axis: -1, p: 2 });
+    addPooling(graph, hidden, encoderNames.embedding, this.#model);
     graph.output(encoderNames.embedding, 'float32', [hiddenSize]);
   }
 

@@ -10,7 +10,7 @@ import { buildInWorker } from './build-worker-client.ts';
 import type { OpenModel } from './read.ts';
 
 /** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
-const builderVersion = 3;
+const builderVersion = 4;
 /** Smaller checkpoints are built in less time than a thread takes to start. */
 const workerFromBytes = 32 * 1024 * 1024;
 
@@ -37,10 +37,10 @@ export function graphKey(
   const { kind } = description;
   // A decoder's tables reach as far as the pool wants; an encoder runs in float32, over the positions that it has.
   const decides =
-    kind === 'decoder' ? { ...description, contextLength, quantization } : { ...description, quantization: 'float32' };
+    kind === 'encoder' ? { ...description, quantization: 'float32' } : { ...description, contextLength, quantization };
   const sorted = Object.entries(decides).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const hash = createHash('sha256').update(JSON.stringify({ builderVersion, digest, sorted })).digest('hex');
-  const label = kind === 'decoder' ? `${quantization}-${contextLength}` : kind;
+  const label = kind === 'encoder' ? kind : `${quantization}-${contextLength}`;
   return `${family}-${label}-${hash.slice(0, 16)}`;
 }
 

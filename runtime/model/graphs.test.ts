@@ -7,6 +7,7 @@ import { checkpointFolder, type Family } from '../fixtures/checkpoint.ts';
 import { readOnnx, type OnnxGraph, type OnnxTensor } from '../fixtures/onnx-reader.ts';
 import { buildGraph, dataFileName, graphFileName } from './build-graph.ts';
 import { decoderNames } from './decoder-graph.ts';
+import { embedderNames } from './embedder-graph.ts';
 import { encoderNames } from './encoder-graph.ts';
 import { readModel } from './read.ts';
 
@@ -135,6 +136,17 @@ describe('the graph of experts', () => {
     const products = countOf(built.graph, 'FusedMatMul') + countOf(built.graph, 'MatMulNBits');
     expect(products).toBe(2 * (2 + 1 + 8 * 2) + 1);
     expect(countOf(built.graph, 'FusedMatMul')).toBe(quantization === 'float32' ? products : 2);
+  });
+});
+
+describe('the graph of an embedder', () => {
+  it.each(quantizations)('in %s is sound: a decoder without a cache and a head', (quantization) => {
+    const built = build('qwen3-embedding', quantization);
+    expectSound(built);
+    expect(built.graph.inputs).toEqual([embedderNames.tokens]);
+    expect(built.graph.outputs).toEqual([embedderNames.embedding]);
+    expect(countOf(built.graph, 'GroupQueryAttention')).toBe(2);
+    expect(countOf(built.graph, 'LpNormalization')).toBe(1);
   });
 });
 

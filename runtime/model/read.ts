@@ -4,6 +4,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { Family, ModelDescription } from './family/family.ts';
 import { families } from './family/registry.ts';
 import type { ModelPackage } from './package.ts';
+import { folderPooling, ggufPooling } from './pooling.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
 import { underBuilderNames } from './weights/gguf-names.ts';
@@ -37,7 +38,8 @@ function readGguf(file: string): OpenModel {
   const architecture = String(metadata.get('general.architecture'));
   const tied = !weights.has('output.weight');
   weights.close();
-  const family = families.find((each) => each.gguf === architecture) ?? unknown(architecture);
+  const pools = ggufPooling(metadata.get(`${architecture}.pooling_type`)) !== undefined;
+  const family = familyOf(architecture, pools, ({ gguf }) => gguf === architecture);
   const settings = ggufSettings(metadata, architecture, family.ggufKeys);
   const description = withTiedHead(family.describe(settings), tied);
   return {
@@ -55,12 +57,11 @@ function readGguf(file: string): OpenModel {
 function readFolder(folder: string): OpenModel {
   const config = readJson(path.join(folder, 'config.json'));
   const architecture = String((config['architectures'] as unknown[] | undefined)?.[0] ?? config['model_type']);
-  const family = families.find((each) => each.architectures.includes(architecture)) ?? unknown(architecture);
-  const values = new Map(Object.entries(config));
-  if (existsSync(path.join(folder, 'modules.json'))) {
-    const normalizes = readFileSync(path.join(folder, 'modules.json'), 'utf8').includes('.Normalize');
-    values.set('normalize_embeddings', normalizes);
-  }
+  const pooling = folderPooling(folder);
+  const family = familyOf(architecture, pooling !== undefined, ({ architectures }) =>
+    architectures.includes(architecture),
+  );
+  const values = new Map<string, unknown>(Object.entries({ ...config, ...pooling }));
   const described = family.describe(new ModelSettings('safetensors', values));
   const weights = openSafetensors(folder);
   weights.close();
@@ -76,7 +77,7 @@ function readFolder(folder: string): OpenModel {
     companions: new Map(companions),
     location: folder,
     weightsFiles: shardsOf(folder).map((shard) => path.join(folder, shard)),
-    openWeights: () => openSafetensors(folder),
+    openWeights: () => openedFolder(folder, description),
   };
 }
 
@@ -86,11 +87,18 @@ function common(
 ): Pick<OpenModel, 'family' | 'task' | 'vocabularySize' | 'contextLength' | 'description'> {
   return {
     family: family.name,
-    task: description.kind === 'encoder' ? 'embed' : 'generate',
+    task: family.task,
     vocabularySize: description.vocabularySize,
     contextLength: description.contextLength,
     description,
   };
+}
+
+/** Checkpoints of a bare model, as embedders are, have the names of one with a head less their beginning. */
+function openedFolder(folder: string, { kind }: ModelDescription): Weights {
+  const weights = openSafetensors(folder);
+  if (kind !== 'embedder' || !weights.has('embed_tokens.weight')) return weights;
+  return weights.with([...weights.tensors.values()].map((tensor) => ({ ...tensor, name: `model.${tensor.name}` })));
 }
 
 /** Files say by what they hold whether the head is tied; a setting that contradicts them is of no use. */
@@ -100,11 +108,17 @@ const withTiedHead = (description: ModelDescription, tied: boolean): ModelDescri
 const textOr = (value: unknown, fallback: string): string =>
   typeof value === 'string' && value !== '' ? value : fallback;
 
-function unknown(architecture: string): never {
-  const known = families.flatMap((family) => family.architectures).join(', ');
+/** @param pools the files say how vectors are made */
+function familyOf(architecture: string, pools: boolean, matches: (family: Family) => boolean): Family {
+  const candidates = families.filter(matches);
+  const family = candidates.find(({ task }) => (task === 'embed') === pools);
+  if (family) return family;
+  const [first] = candidates;
+  if (first && !pools) return first;
+  const known = families.flatMap(({ architectures, task }) => (task === 'embed' || !pools ? architectures : []));
   throw new FleetError(
     'unsupported_model',
-    `The architecture ${JSON.stringify(architecture)} is not supported; these are: ${known}.`,
+    `The architecture ${JSON.stringify(architecture)} is not supported${pools ? ' for embeddings' : ''}; these are: ${[...new Set(known)].join(', ')}.`,
     { param: 'architectures' },
   );
 }

@@ -1,4 +1,5 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { ggufPooling } from './pooling.ts';
 
 const numbersMax = 2 ** 31;
 
@@ -53,6 +54,18 @@ export class ModelSettings {
   text(name: string, fallback: string): string {
     const value = this.#values.get(name) ?? fallback;
     return typeof value === 'string' ? value : fallback;
+  }
+
+  /** One of these words. */
+  oneOf<T extends string>(name: string, words: readonly T[], fallback: T): T {
+    const value = this.#values.get(name) ?? fallback;
+    const found = words.find((word) => word === value);
+    if (found !== undefined) return found;
+    throw new FleetError(
+      'unsupported_model',
+      `The model's configuration has ${this.#path}${name} = ${JSON.stringify(value)}; these are supported: ${words.join(', ')}.`,
+      { param: this.#path + name },
+    );
   }
 
   /** Whether there is a list with something in it. */
@@ -111,6 +124,9 @@ export function ggufSettings(
     const given = ggufScaling.map(([gguf, name]) => [name, metadata.get(`${architecture}.rope.scaling.${gguf}`)]);
     values.set('rope_scaling', { type: scaling, ...Object.fromEntries(given) });
   }
+  values.set('eos_token_id', metadata.get('tokenizer.ggml.eos_token_id'));
+  for (const [name, value] of Object.entries(ggufPooling(metadata.get(`${architecture}.pooling_type`)) ?? {}))
+    values.set(name, value);
   const tokens = metadata.get('tokenizer.ggml.tokens');
   if (Array.isArray(tokens)) values.set('vocab_size', tokens.length);
   return new ModelSettings('gguf', values);

@@ -6,8 +6,9 @@ import { referencesOf } from '../harness/checkpoints.ts';
 import { writeGguf } from '../harness/gguf.ts';
 import {
   decoderCheckpoints,
+  encoderCheckpoints,
   largestLogitDifference,
-  largestMeanDifference,
+  largestVectorDifference,
   logitsOf,
   openDecoder,
   openDecoderAt,
@@ -79,9 +80,29 @@ describe.each([
   });
 });
 
-it(`the bert checkpoint has the reference's means within ${tolerance}`, async () => {
-  const encoder = await openEncoder('bert', cacheDir);
-  const worst = await largestMeanDifference(encoder, 'bert');
-  await encoder.release();
-  expect(worst).toBeLessThan(tolerance);
+describe.each(encoderCheckpoints)('the %s checkpoint', (family) => {
+  it(`has the reference's vectors within ${tolerance}`, async () => {
+    const encoder = await openEncoder(family, cacheDir);
+    const worst = await largestVectorDifference(encoder, family);
+    await encoder.release();
+    process.stdout.write(`${family}: largest difference of a value ${worst.toExponential(1)}\n`);
+    expect(worst).toBeLessThan(tolerance);
+  });
+
+  it.each(['int8', 'int4'] as const)('points where the reference does in %s', async (quantization) => {
+    const [exact, small] = [await openEncoder(family, cacheDir), await openEncoder(family, cacheDir, quantization)];
+    const inputs = [[5, 6, 7], [9], Array.from({ length: 60 }, (_, at) => 3 + at)];
+    const [wanted, got] = [await exact.encode(inputs), await small.encode(inputs)];
+    await Promise.all([exact.release(), small.release()]);
+    wanted.forEach((vector, at) =>
+      // Weights at random, as above.
+      expect(cosine(vector, got[at] ?? new Float32Array())).toBeGreaterThan(quantization === 'int8' ? 0.998 : 0.85),
+    );
+  });
 });
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  const dot = (x: Float32Array, y: Float32Array): number =>
+    x.reduce((sum, value, at) => sum + value * (y[at] ?? Number.NaN), 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}

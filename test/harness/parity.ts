@@ -7,9 +7,13 @@ import { readModel } from '@qwenfleet/runtime/model/read';
 import { checkpointFolder, checkpoints, referencesOf } from './checkpoints.ts';
 
 /** Checkpoints of the fixtures that make text: a new one is measured by lying there. */
-export const decoderCheckpoints: readonly string[] = checkpoints().filter(
-  (name) => readModel(checkpointFolder(name)).description.kind === 'decoder',
-);
+export const decoderCheckpoints: readonly string[] = checkpoints().filter((name) => taskOf(name) === 'generate');
+/** Those that make vectors. */
+export const encoderCheckpoints: readonly string[] = checkpoints().filter((name) => taskOf(name) === 'embed');
+
+function taskOf(name: string): string {
+  return readModel(checkpointFolder(name)).task;
+}
 
 const options = { slots: 2, slotTokens: 128, threads: 2 };
 
@@ -27,9 +31,13 @@ export async function openDecoderAt(
   return loaded;
 }
 
-export async function openEncoder(family: string, cacheDir: string): Promise<Encoder> {
+export async function openEncoder(
+  family: string,
+  cacheDir: string,
+  quantization: Quantization = 'float32',
+): Promise<Encoder> {
   const model = readModel(checkpointFolder(family));
-  const loaded = await loadModel(model, { ...options, quantization: 'float32', cacheDir });
+  const loaded = await loadModel(model, { ...options, quantization, cacheDir });
   if (loaded.kind !== 'encoder') throw new Error(`${family} is no encoder`);
   return loaded;
 }
@@ -50,14 +58,14 @@ export async function largestLogitDifference(model: Generator, family: string): 
   return largest;
 }
 
-/** The same of an encoder's means. */
-export async function largestMeanDifference(encoder: Encoder, family: string): Promise<number> {
+/** The same of an encoder's vectors. */
+export async function largestVectorDifference(encoder: Encoder, family: string): Promise<number> {
   // Written by test/fixtures/models/make.py.
   const { prompts } = JSON.parse(readFileSync(path.join(checkpointFolder(family), 'expected.json'), 'utf8')) as {
-    prompts: { tokens: number[]; mean: number[] }[];
+    prompts: { tokens: number[]; vector: number[] }[];
   };
   const vectors = await encoder.encode(prompts.map(({ tokens }) => tokens));
-  return Math.max(...prompts.map(({ mean }, row) => largestDifference(mean, vectors[row] ?? new Float32Array())));
+  return Math.max(...prompts.map(({ vector }, row) => largestDifference(vector, vectors[row] ?? new Float32Array())));
 }
 
 /** Of as many values as are wanted; a value that is not there differs without bound. */

@@ -2,10 +2,11 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { Encoder } from '../backend.ts';
 import { MemoryBlock, trimMemory } from './memory.ts';
 import { openedSession, weightsBytes } from './opened.ts';
-import { NameArray, Tensor, type PrepackedWeights, type Session } from './session.ts';
+import { NameArray, Tensor, type Feeds, type PrepackedWeights, type Session } from './session.ts';
 
 export type EncoderShape = { hiddenSize: number; contextLength: number; vocabularySize: number };
-export type EncoderNames = { tokens: string; positions: string; embedding: string };
+/** Models that turn positions into angles themselves are not told them. */
+export type EncoderNames = { tokens: string; positions?: string; embedding: string };
 
 /** An encoder that takes one input at a time: without padding, a text's vector does not depend on its neighbours. */
 export class OrtEncoder implements Encoder {
@@ -20,7 +21,7 @@ export class OrtEncoder implements Encoder {
   readonly #inputNames: NameArray;
   readonly #outputNames: NameArray;
   /** Fields, because a run reads them while nothing else would keep them. */
-  readonly #feeds = { inputs: new BigUint64Array(2), outputs: new BigUint64Array(1) };
+  readonly #feeds: Feeds;
   #released = false;
   /** Runs share the memory above, so they wait for each other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -39,7 +40,8 @@ export class OrtEncoder implements Encoder {
     this.#vocabularySize = shape.vocabularySize;
     this.#memory = memory.own;
     this.memoryBytes = memory.weightsBytes + memory.own.bytes;
-    this.#inputNames = new NameArray([names.tokens, names.positions]);
+    this.#feeds = { inputs: new BigUint64Array(names.positions === undefined ? 1 : 2), outputs: new BigUint64Array(1) };
+    this.#inputNames = new NameArray([names.tokens, ...(names.positions === undefined ? [] : [names.positions])]);
     this.#outputNames = new NameArray([names.embedding]);
   }
 
@@ -95,7 +97,7 @@ export class OrtEncoder implements Encoder {
       tensors.push(new Tensor(address, [length], 'int64'));
       tensors.push(new Tensor(address + BigInt(placesAt), [length], 'int64'));
       tensors.push(new Tensor(address + BigInt(vectorAt), [this.dimensions], 'float32'));
-      this.#feeds.inputs.set(tensors.slice(0, 2).map((tensor) => tensor.address));
+      this.#feeds.inputs.set(tensors.slice(0, this.#feeds.inputs.length).map((tensor) => tensor.address));
       this.#feeds.outputs.set(tensors.slice(2).map((tensor) => tensor.address));
       await this.#session.run(this.#inputNames, this.#outputNames, this.#feeds);
       return new Float32Array(buffer, vectorAt, this.dimensions).slice();

@@ -1,9 +1,11 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { poolings } from '../pooling.ts';
 import type { Family } from './family.ts';
 
 /** BERT encoders such as all-MiniLM-L6-v2, for embeddings. */
 export const bert: Family = {
   name: 'bert',
+  task: 'embed',
   architectures: ['BertModel'],
   describe(settings) {
     const activation = settings.text('hidden_act', 'gelu');
@@ -32,6 +34,7 @@ export const bert: Family = {
       contextLength: settings.size('max_position_embeddings'),
       tokenTypes: settings.size('type_vocab_size', 2),
       layerNormEpsilon: settings.number('layer_norm_eps', 1e-12),
+      pooling: settings.oneOf('pooling', poolings, 'mean'),
       normalize: settings.flag('normalize_embeddings', false),
     };
   },

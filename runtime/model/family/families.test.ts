@@ -3,12 +3,13 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '@qwenfleet/core/errors';
 import { checkpointFolder } from '../../fixtures/checkpoint.ts';
+import { readModel } from '../read.ts';
 import { ModelSettings } from '../settings.ts';
 import type { Family, ModelDescription } from './family.ts';
 import { families } from './registry.ts';
 
 type Json = Record<string, unknown>;
-type Name = 'llama' | 'qwen2' | 'qwen3' | 'qwen3-moe' | 'bert';
+type Name = 'llama' | 'qwen2' | 'qwen3' | 'qwen3-moe' | 'qwen3-embedding' | 'bert';
 const configOf = (name: Name): Json =>
   JSON.parse(readFileSync(path.join(checkpointFolder(name), 'config.json'), 'utf8')) as Json;
 const familyOf = (name: string): Family => {
@@ -21,12 +22,19 @@ const describeOf = (name: Name, changes: Json = {}, format: 'gguf' | 'safetensor
 
 describe('the families', () => {
   it('are told apart by what files call them', () => {
-    const architectures = families.flatMap((family) => family.architectures);
+    const architectures = families.flatMap((family) => family.architectures.map((name) => `${name} ${family.task}`));
     expect(new Set(architectures).size).toBe(architectures.length);
-    const ggufs = families.flatMap(({ gguf }) => gguf ?? []);
+    const ggufs = families.flatMap(({ gguf, task }) => (gguf === undefined ? [] : `${gguf} ${task}`));
     expect(new Set(ggufs).size).toBe(ggufs.length);
     expect(new Set(families.map(({ name }) => name)).size).toBe(families.length);
   });
+
+  it.each(families.map(({ name, task }) => [name, task]))(
+    'each have a checkpoint to be measured by: %s',
+    (name, task) => {
+      expect(readModel(checkpointFolder(name as Name))).toMatchObject({ family: name, task });
+    },
+  );
 
   it.each(families.map((family) => [family.name, family] as const))(
     'have one shape for %s: whole numbers, all of them given',
@@ -96,6 +104,9 @@ describe('the families', () => {
     ['qwen3-moe', { num_local_experts: undefined }, 'invalid_model', 'num_local_experts', /nothing/],
     ['llama', { hidden_size: undefined }, 'invalid_model', 'hidden_size', /nothing/],
     ['llama', { tie_word_embeddings: 'yes' }, 'invalid_model', 'tie_word_embeddings', /yes/],
+    ['qwen3-embedding', { eos_token_id: 384 }, 'invalid_model', 'eos_token_id', /384/],
+    ['qwen3-embedding', { pooling: 'max' }, 'unsupported_model', 'pooling', /max.*last/],
+    ['bert', { pooling: 'max' }, 'unsupported_model', 'pooling', /max.*mean/],
     ['bert', { hidden_act: 'relu' }, 'unsupported_model', 'hidden_act', /relu.*gelu/],
     ['bert', { num_attention_heads: 5 }, 'invalid_model', 'num_attention_heads', /\(64\).*\(5\)/],
     ['bert', { layer_norm_eps: 'small' }, 'invalid_model', 'layer_norm_eps', /small/],

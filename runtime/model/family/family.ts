@@ -1,3 +1,4 @@
+import type { Pooling } from '../pooling.ts';
 import type { Rotary } from '../rotary.ts';
 import type { ModelSettings } from '../settings.ts';
 
@@ -48,11 +49,23 @@ export type EncoderDescription = {
   /** Kinds of token, of which we use the first. */
   tokenTypes: number;
   layerNormEpsilon: number;
+  pooling: Pooling;
   /** Vectors are scaled to length 1 after pooling. */
   normalize: boolean;
 };
 
-export type ModelDescription = DecoderDescription | EncoderDescription;
+/** A decoder that makes vectors instead of text. */
+export type EmbedderDescription = Omit<DecoderDescription, 'kind' | 'tiedHead'> & {
+  kind: 'embedder';
+  pooling: Pooling;
+  normalize: boolean;
+  /** Closes every text, and is the token whose state is taken. */
+  endToken: number;
+  /** The first values of a vector are one of their own, down to this many. */
+  dimensionsMin: number;
+};
+
+export type ModelDescription = DecoderDescription | EncoderDescription | EmbedderDescription;
 
 /**
  * A model family: how its files describe it. Adding one is a file of its own and a line in `registry.ts`; nothing else
@@ -60,6 +73,8 @@ export type ModelDescription = DecoderDescription | EncoderDescription;
  */
 export type Family = {
   name: string;
+  /** Two families of one architecture are told apart by it: files of models that embed say how they pool. */
+  task: 'generate' | 'embed';
   /** `architectures[0]` of config.json. */
   architectures: readonly string[];
   /** `general.architecture` of GGUF files; undefined when we do not read the family from GGUF. */

@@ -4,6 +4,7 @@ import type { Family } from './family.ts';
 /** Llama and its likes, SmolLM2 among them. */
 export const llama: Family = {
   name: 'llama',
+  task: 'generate',
   architectures: ['LlamaForCausalLM'],
   gguf: 'llama',
   describe: (settings) =>

@@ -9,6 +9,7 @@ const expertsMax = 1024;
 /** Qwen3 with experts in place of every feed-forward layer, such as Qwen3-30B-A3B. */
 export const qwen3Moe: Family = {
   name: 'qwen3-moe',
+  task: 'generate',
   architectures: ['Qwen3MoeForCausalLM'],
   gguf: 'qwen3moe',
   ggufKeys: [

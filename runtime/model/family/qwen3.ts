@@ -4,6 +4,7 @@ import type { Family } from './family.ts';
 /** Qwen3: no biases; each head of query and key is normalised. */
 export const qwen3: Family = {
   name: 'qwen3',
+  task: 'generate',
   architectures: ['Qwen3ForCausalLM'],
   gguf: 'qwen3',
   describe: (settings) =>

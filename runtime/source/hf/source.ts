@@ -15,6 +15,7 @@ const companions = new Set([
   'tokenizer_config.json',
   'chat_template.jinja',
   'modules.json',
+  '1_Pooling/config.json',
   'model.safetensors.index.json',
 ]);
 

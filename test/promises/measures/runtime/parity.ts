@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
   decoderCheckpoints,
+  encoderCheckpoints,
   largestLogitDifference,
-  largestMeanDifference,
+  largestVectorDifference,
   openDecoder,
   openEncoder,
 } from '../../../harness/parity.ts';
@@ -20,9 +21,11 @@ export async function parity(): Promise<Measurement> {
       found.set(family, await largestLogitDifference(model, family));
       await model.release();
     }
-    const encoder = await openEncoder('bert', cacheDir);
-    found.set('bert', await largestMeanDifference(encoder, 'bert'));
-    await encoder.release();
+    for (const family of encoderCheckpoints) {
+      const encoder = await openEncoder(family, cacheDir);
+      found.set(family, await largestVectorDifference(encoder, family));
+      await encoder.release();
+    }
     const details = [...found].map(([family, difference]) => `${family} ${difference.toExponential(1)}`).join(', ');
     return { value: Math.max(...found.values()), details };
   } finally {
