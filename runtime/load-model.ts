@@ -14,6 +14,7 @@ import { samplingDefaults, type ServedModel } from './served-model.ts';
 import { pull } from './source/pull.ts';
 import type { SourceConfig } from './source/source.ts';
 import { ChatTemplate } from './text/chat-template.ts';
+import { Grammars } from './text/grammar/grammars.ts';
 import { openTokenizer } from './text/hugging-face.ts';
 import { readTextFiles, type TextFiles } from './text/model-files.ts';
 import type { Tokenizer } from './text/tokenizer.ts';
@@ -128,6 +129,7 @@ async function serveGenerator(
     task: 'generate',
     tokenizer,
     template,
+    grammars: new Grammars(tokenizer),
     engine: new Engine({ generator, prefillChunkTokens, longestStepMs, ...engineParts(config, parts) }),
     sampling: samplingDefaults(files.generation),
     contextLength: generator.slotTokens,

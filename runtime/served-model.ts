@@ -1,6 +1,7 @@
 import type { EncoderEngine } from './engine/encoder-engine.ts';
 import type { GenerationEngine } from './engine/generation.ts';
 import type { ChatTemplate } from './text/chat-template.ts';
+import type { Grammars } from './text/grammar/grammars.ts';
 import type { Tokenizer } from './text/tokenizer.ts';
 
 /** Sampling that a model's makers recommend, for requests that do not say. */
@@ -17,6 +18,7 @@ export type ServedGenerator = {
   tokenizer: Tokenizer;
   /** Undefined for models that complete texts and do not chat. */
   template: ChatTemplate | undefined;
+  grammars: Grammars;
   engine: GenerationEngine;
   sampling: SamplingDefaults;
   contextLength: number;

@@ -256,7 +256,7 @@ export class Engine implements GenerationEngine {
     if (active.cancelled) return;
     const { sequence, stream, answer, seen } = active;
     const { request } = sequence;
-    const token = sample(logits, request.sampling, { answer, seen }, active.rng);
+    const token = sample(logits, request.sampling, { answer, seen, constraint: request.constraint }, active.rng);
     if (completionTokens(sequence) === 0) sequence.firstTokenMs = this.#clock.nowMs();
     if (request.stopTokens.has(token)) return this.#finish(active, 'stop');
     sequence.tokens.push(token);
@@ -266,7 +266,9 @@ export class Engine implements GenerationEngine {
     stream.push({
       token: request.topLogprobs === undefined ? { token } : withLogprobs(token, logits, request.topLogprobs),
     });
-    if (completionTokens(sequence) >= sequence.maxTokens) this.#finish(active, 'length');
+    request.constraint?.accept(token);
+    if (request.constraint?.complete === true) this.#finish(active, 'stop');
+    else if (completionTokens(sequence) >= sequence.maxTokens) this.#finish(active, 'length');
   }
 
   #finish(active: Active, reason: GenerationEnd['reason']): void {
@@ -289,9 +291,15 @@ export class Engine implements GenerationEngine {
     for (const { from, to, tokens } of this.#scheduler.remove(sequence)) this.#generator.copySlot(from, to, tokens);
   }
 
+  /** What fails for one sequence ends that one. */
   #withActive(sequence: Sequence | undefined, act: (active: Active) => void): void {
     const active = sequence && this.#active.get(sequence);
-    if (active) act(active);
+    if (!active) return;
+    try {
+      act(active);
+    } catch (error) {
+      this.#fail(active, asFleetError(error));
+    }
   }
 }
 

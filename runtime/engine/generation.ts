@@ -19,6 +19,16 @@ export type SamplingParameters = {
   seed: number;
 };
 
+/** Decides which tokens may come next in one answer. */
+export type TokenConstraint = {
+  /** Nothing may follow: the answer is over. */
+  readonly complete: boolean;
+  /** Throws `invalid_request` when that cannot be told. */
+  allows(token: number): boolean;
+  /** Takes the next token, which has to be an allowed one that does not end the answer. */
+  accept(token: number): void;
+};
+
 export type GenerationRequest = {
   id: string;
   promptTokens: readonly number[];
@@ -30,6 +40,8 @@ export type GenerationRequest = {
   topLogprobs?: number;
   /** Reports the prompt's tokens too, before the answer's. Slower: every row of the prompt goes through the head. */
   promptLogprobs?: boolean;
+  /** Of this generation alone: it goes on with every token. */
+  constraint?: TokenConstraint;
   /** A question of our own, such as a health check's: it is in no count. */
   internal?: boolean;
   signal: AbortSignal;

@@ -131,12 +131,12 @@ describe('a request that cannot be answered', () => {
       /tools\[0\].*function/,
     ],
     [
-      'for guaranteed JSON',
+      'for JSON of a shape that cannot be',
       '/v1/chat/completions',
-      chat({ response_format: { type: 'json_object' } }),
+      chat({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { not: {} } } } }),
       400,
-      'unsupported',
-      /response_format/,
+      'invalid_request',
+      /response_format\.json_schema\.schema: at #, "not"/,
     ],
     [
       'for more than the context holds',

@@ -194,7 +194,13 @@ describe('a request that the model cannot take', () => {
     ],
     ['with no text at all', {}, { messages: [{ role: 'user', content: '' }] }, 'invalid_request', /no text/],
     ['with tools that are none', {}, { tools: [{ type: 'function' }] }, 'invalid_request', /tools\[0\]\.function/],
-    ['with a schema to follow', {}, { response_format: { type: 'json_schema' } }, 'unsupported', /response_format/],
+    [
+      'with a schema that is missing',
+      {},
+      { response_format: { type: 'json_schema' } },
+      'invalid_request',
+      /schema: it is missing/,
+    ],
     ['with an endless stop string', {}, { stop: 'x'.repeat(5_000) }, 'invalid_request', /stop/],
   ])('%s is told so', async (_name, options, fields, code, words) => {
     const served = await serve(options);

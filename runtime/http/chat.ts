@@ -1,7 +1,10 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { ChatRequest } from '@qwenfleet/core/openai/request';
 import { readAnswer, type AnswerEnd, type AnswerPiece } from '../text/answer-reader.ts';
-import { offerOf } from '../text/tools/offer.ts';
+import { afterThinking, callGuide } from '../text/answer-guide.ts';
+import type { ChatTemplate } from '../text/chat-template.ts';
+import { guideOf, type Guide } from '../text/grammar/guide.ts';
+import { offerOf, type ToolOffer } from '../text/tools/offer.ts';
 import type { ServedGenerator } from '../served-model.ts';
 import { merge, type Merged } from './merge.ts';
 import { generationsOf, stopsOf } from './parameters.ts';
@@ -15,7 +18,6 @@ export function chatSteps(
   model: ServedGenerator,
   call: Call,
 ): AsyncGenerator<ChatStep, void, void> {
-  refuseUnsupported(request);
   if (!model.template) {
     throw new FleetError('unsupported', 'model: it has no chat template; it completes texts at POST /v1/completions.', {
       param: 'model',
@@ -24,6 +26,7 @@ export function chatSteps(
   const offer = offerOf(request);
   const { template } = model;
   const prompt = template.prompt(request.messages, request.chat_template_kwargs ?? {}, offer && (request.tools ?? []));
+  const guide = guideFor(request, offer, { template, begun: prompt.thinks });
   const topLogprobs = request.logprobs === true ? (request.top_logprobs ?? 0) : undefined;
   const left = new AbortController();
   const generations = generationsOf({
@@ -35,6 +38,7 @@ export function chatSteps(
     promptParam: 'messages',
     topLogprobs,
     promptLogprobs: false,
+    constraints: guide && model.grammars.constraints(guide),
   });
   const answers = generations.map((generation) =>
     readAnswer(model.engine.generate(generation), {
@@ -48,12 +52,13 @@ export function chatSteps(
   return merge(answers, () => left.abort());
 }
 
-function refuseUnsupported(request: ChatRequest): void {
-  const format = request.response_format?.type;
-  const forced = request.tool_choice === 'required' || typeof request.tool_choice === 'object';
-  const param = forced ? 'tool_choice' : format !== undefined && format !== 'text' ? 'response_format' : undefined;
-  if (param === undefined) return;
-  throw new FleetError('unsupported', `${param}: this engine does not support it. Send the request without it.`, {
-    param,
-  });
+/** What the answer has to be: JSON, a pattern, or calls; after the thoughts, where there are any. */
+function guideFor(
+  request: ChatRequest,
+  offer: ToolOffer | undefined,
+  { template, begun }: { template: ChatTemplate; begun: boolean },
+): Guide | undefined {
+  const asked = guideOf(request);
+  const guide = offer ? callGuide(offer, template.toolFormat, asked) : asked;
+  return guide && afterThinking(guide, { begun, possible: template.mayThink });
 }

@@ -2,6 +2,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { TextCompletion } from '@qwenfleet/core/openai/response';
 import { readAnswer, type AnswerEnd, type AnswerLogprob, type AnswerPiece } from '../text/answer-reader.ts';
+import { guideOf } from '../text/grammar/guide.ts';
 import type { ServedGenerator } from '../served-model.ts';
 import { usageOfChoices, type Call } from './call.ts';
 import { legacyLogprobs } from './legacy-logprobs.ts';
@@ -23,6 +24,7 @@ export function completionSteps(
   const promptTokens = promptOf(request.prompt, model);
   const topLogprobs = request.logprobs ?? undefined;
   const echo = request.echo === true;
+  const guide = guideOf(request);
   const left = new AbortController();
   const generations = generationsOf({
     ...call,
@@ -33,6 +35,7 @@ export function completionSteps(
     promptParam: 'prompt',
     topLogprobs,
     promptLogprobs: echo && topLogprobs !== undefined,
+    constraints: guide && model.grammars.constraints(guide),
   });
   const answers = generations.map((generation) =>
     readAnswer(model.engine.generate(generation), {

@@ -1,6 +1,6 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import { maxTokensOf, type ChatRequest, type CompletionRequest } from '@qwenfleet/core/openai/request';
-import type { GenerationRequest, SamplingParameters } from '../engine/generation.ts';
+import type { GenerationRequest, SamplingParameters, TokenConstraint } from '../engine/generation.ts';
 import type { SamplingDefaults, ServedGenerator } from '../served-model.ts';
 
 /** Each costs time at every token. */
@@ -57,6 +57,8 @@ export type Asked = {
   promptParam: 'messages' | 'prompt';
   topLogprobs: number | undefined;
   promptLogprobs: boolean;
+  /** What the answers have to be; one for each. */
+  constraints?: (() => TokenConstraint) | undefined;
   /** Drawn for requests without a seed. */
   seed: number;
   signal: AbortSignal;
@@ -64,7 +66,7 @@ export type Asked = {
 
 /** One generation for each of the `n` choices; their seeds differ, or they would all be the same. */
 export function generationsOf(asked: Asked): GenerationRequest[] {
-  const { id, request, model, promptTokens, topLogprobs, promptLogprobs, seed, signal } = asked;
+  const { id, request, model, promptTokens, topLogprobs, promptLogprobs, constraints, seed, signal } = asked;
   assertFits(asked);
   const sampling = samplingOf(request, model.sampling, seed);
   return Array.from({ length: request.n ?? 1 }, (_, choice) => ({
@@ -77,6 +79,7 @@ export function generationsOf(asked: Asked): GenerationRequest[] {
     promptLogprobs,
     signal,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    ...(constraints ? { constraint: constraints() } : {}),
   }));
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRng } from '@qwenfleet/core/rng';
-import type { SamplingParameters } from '../engine/generation.ts';
+import type { SamplingParameters, TokenConstraint } from '../engine/generation.ts';
 import { argmax, largest, logSumExp, penalize } from './logits.ts';
 import { sample, withLogprobs } from './sampler.ts';
 
@@ -138,5 +138,45 @@ describe('log-probabilities', () => {
         expect(withLogprobs(token, values, 0).logprob).toBeCloseTo((values[token] ?? 0) - Math.log(sum), 4);
       }),
     );
+  });
+});
+
+describe('a constraint', () => {
+  const only = (...allowed: number[]): TokenConstraint => ({
+    complete: false,
+    allows: (token) => allowed.includes(token),
+    accept: () => undefined,
+  });
+  const row = Float32Array.from({ length: 200 }, (_, token) => 50 - token / 4);
+  const counts = { answer: new Map<number, number>(), seen: new Set<number>() };
+  const draw = (constraint: TokenConstraint, changes: Partial<SamplingParameters> = {}): number =>
+    sample(row, { ...plain, ...changes }, { ...counts, constraint }, seededRng(3));
+
+  it('is followed however unlikely its tokens are, and before top-k', () => {
+    for (const temperature of [0, 1]) {
+      expect(draw(only(3), { temperature })).toBe(3);
+      expect(draw(only(150), { temperature, topK: 1 })).toBe(150);
+      expect([180, 181]).toContain(draw(only(180, 181), { temperature, topP: 0.99, minP: 0.1 }));
+    }
+  });
+
+  it('leaves the odds among its tokens as they are', () => {
+    const rng = seededRng(9);
+    const drawn = Array.from({ length: 4_000 }, () =>
+      sample(row, { ...plain, temperature: 1 }, { ...counts, constraint: only(40, 44) }, rng),
+    );
+    const share = drawn.filter((token) => token === 40).length / drawn.length;
+    expect(share).toBeGreaterThan(0.7);
+    expect(share).toBeLessThan(0.76);
+  });
+
+  it('leaves the logits as they are', () => {
+    const before = row.slice();
+    draw(only(150), { temperature: 1 });
+    expect(row).toEqual(before);
+  });
+
+  it('that allows nothing fails rather than to make something up', () => {
+    expect(() => draw(only())).toThrow(/No token of the vocabulary/);
   });
 });

@@ -21,6 +21,8 @@ export type Prompt = { tokens: number[]; thinks: boolean };
 export class ChatTemplate {
   /** How the model writes that a function is to be called. */
   readonly toolFormat: ToolFormat;
+  /** The template speaks of thoughts: what the model answers may begin with some. */
+  readonly mayThink: boolean;
   readonly #template: Template;
   /** The template itself knows of functions. */
   readonly #knowsTools: boolean;
@@ -32,6 +34,7 @@ export class ChatTemplate {
   private constructor(template: Template, tokenizer: Tokenizer, files: TextFiles) {
     const format = toolFormatOf(files.chatTemplate ?? '');
     this.toolFormat = format ?? hermes;
+    this.mayThink = files.chatTemplate?.includes('<think>') === true;
     this.#knowsTools = format !== undefined;
     this.#template = template;
     this.#tokenizer = tokenizer;

@@ -1,3 +1,4 @@
+import type { Expression } from '../grammar/expression.ts';
 import type { OfferedFunction } from './offer.ts';
 
 /** What a model asks to be called: `arguments` is the text of a JSON object. */
@@ -13,4 +14,9 @@ export type ToolFormat = {
   readonly spokenBy: (template: string) => boolean;
   /** One call from the text between opening and closing; undefined when it is none of the functions on offer. */
   readonly parse: (text: string, offered: readonly OfferedFunction[]) => CalledFunction | undefined;
+  /**
+   * Every text between opening and closing that calls this function. Throws `invalid_request`, with the place in the schema,
+   * when a strict function's schema cannot be kept.
+   */
+  readonly expression: (offered: OfferedFunction) => Expression;
 };

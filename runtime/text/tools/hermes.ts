@@ -1,3 +1,5 @@
+import { sequence, text as exactly } from '../grammar/expression.ts';
+import { argumentsOf } from './arguments.ts';
 import type { ToolFormat } from './format.ts';
 
 /** `<tool_call>{"name": "f", "arguments": {…}}</tool_call>`: Hermes' form, of Qwen2.5 and Qwen3. */
@@ -16,6 +18,8 @@ export const hermes: ToolFormat = {
     const known = offered.find((each) => each.name === name);
     return known && { name: known.name, arguments: JSON.stringify(values) };
   },
+  expression: (offered) =>
+    sequence(exactly(`\n{"name": "${offered.name}", "arguments": `), argumentsOf(offered), exactly('}\n')),
 };
 
 function objectOf(text: string): Record<string, unknown> | undefined {

@@ -1,3 +1,5 @@
+import { choice, optional, sequence, text as exactly, until, type Expression } from '../grammar/expression.ts';
+import { schemaExpression } from '../grammar/json-schema.ts';
 import type { ToolFormat } from './format.ts';
 import type { OfferedFunction } from './offer.ts';
 
@@ -25,7 +27,37 @@ export const xml: ToolFormat = {
     const typed = values.flatMap((each) => (each ? [[each.key, cast(each.text, each.key, known)]] : []));
     return { name: known.name, arguments: JSON.stringify(Object.fromEntries(typed)) };
   },
+  expression(offered) {
+    const { properties, required } = offered.parameters;
+    const schemas = Object.entries(isObject(properties) ? properties : {});
+    const needed = new Set(Array.isArray(required) ? required : []);
+    const fields = schemas.map(([key, schema]) => {
+      const field = sequence(exactly(`${parameterOpening}${key}>\n`), valueOf(schema, key, offered));
+      return needed.has(key) ? field : optional(field);
+    });
+    return sequence(exactly(`\n<function=${offered.name}>\n`), ...fields, exactly('</function>\n'));
+  },
 };
+
+/** A value with the closing behind it: texts as they are, all else as JSON. */
+function valueOf(schema: unknown, key: string, { parameters, strict }: OfferedFunction): Expression {
+  const closing = `\n${parameterClosing}\n`;
+  const values = isObject(schema) ? schema['enum'] : undefined;
+  const free = until(closing);
+  if (takesText(parameters, key))
+    return Array.isArray(values)
+      ? sequence(choice(...values.map((value) => exactly(String(value)))), exactly(closing))
+      : free;
+  try {
+    return sequence(schemaExpression(schema), exactly(closing));
+  } catch (error) {
+    if (strict) throw error;
+    return free;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `key>value</parameter>`: the value ends at the last closing, and a line end on either side is not part of it. */
 function parameterOf(text: string): { key: string; text: string } | undefined {
