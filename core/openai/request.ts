@@ -38,6 +38,8 @@ export type Message = z.infer<typeof messageSchema>;
 const positiveInteger = (name: string) =>
   z.int({ error: `${name} must be a whole number` }).min(1, { error: `${name} must be 1 or more` });
 
+const nRange = `n must be a whole number from 1 to ${requestLimits.choices}`;
+
 /** What chat and text completions share. `null` means "not given", as several clients send it. */
 const samplingShape = {
   model: z.string({ error: 'model is required: "auto", or a name from GET /v1/models' }).min(1).max(256),
@@ -56,7 +58,7 @@ const samplingShape = {
       error: `stop must be a string or at most ${requestLimits.stopSequences} strings`,
     })
     .nullish(),
-  n: z.int().min(1).max(requestLimits.choices).nullish(),
+  n: z.int({ error: nRange }).min(1, { error: nRange }).max(requestLimits.choices, { error: nRange }).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),

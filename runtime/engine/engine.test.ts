@@ -4,10 +4,12 @@ import { ManualClock, systemClock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
 import { FakeGenerator, type FakeOptions } from '../backend/fake/generator.ts';
 import { Engine } from './engine.ts';
-import { collect, plainSampling as plain, requestOf as request } from '../fixtures/generation.ts';
-import type { GenerationEnd } from './generation.ts';
+import { collect, plainSampling as plain, rejection, requestOf as request } from '../fixtures/generation.ts';
+import type { EngineObserver, GenerationEnd } from './generation.ts';
 
-function engineOf(options: Partial<FakeOptions> & { queueMax?: number; prefillChunkTokens?: number } = {}): {
+function engineOf(
+  options: Partial<FakeOptions> & EngineObserver & { queueMax?: number; prefillChunkTokens?: number } = {},
+): {
   engine: Engine;
   generator: FakeGenerator;
 } {
@@ -20,6 +22,7 @@ function engineOf(options: Partial<FakeOptions> & { queueMax?: number; prefillCh
       clock,
       queueMax: options.queueMax ?? 64,
       prefillChunkTokens: options.prefillChunkTokens ?? 8,
+      ...(options.onStep ? { onStep: options.onStep } : {}),
     }),
   };
 }
@@ -38,6 +41,49 @@ describe('an engine', () => {
       const together = await Promise.all(prompts.map((prompt) => collect(engine, request(prompt, { sampling }))));
       expect(together.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens));
       expect(together.every(({ tokens }) => tokens.length === 10)).toBe(true);
+    }
+  });
+
+  it('computes a prompt once for several choices, and gives each what it would get alone', async () => {
+    const prompt = prompts[5] ?? [];
+    const samplings = [3, 4, 5, 6].map((seed) => ({ ...plain, temperature: 1, seed }));
+    const lone = engineOf();
+    const alone = [];
+    for (const sampling of samplings) alone.push((await collect(lone.engine, request(prompt, { sampling }))).tokens);
+    const promptGroup = Symbol('choices');
+    for (const slots of [4, 2]) {
+      const prefilled: number[] = [];
+      const { engine } = engineOf({
+        slots,
+        onStep: ({ kind, tokens }) => kind === 'prefill' && prefilled.push(tokens),
+      });
+      const beside = collect(engine, request([9, 9]));
+      const choices = samplings.map((sampling) => collect(engine, request(prompt, { sampling, promptGroup })));
+      expect((await Promise.all(choices)).map(({ tokens }) => tokens)).toEqual(alone);
+      await beside;
+      const computed = prefilled.reduce((sum, tokens) => sum + tokens, 0) - 2;
+      // Those that wait for a slot until the others are done compute it again.
+      expect(computed % prompt.length).toBe(0);
+      expect(computed / prompt.length).toBeLessThanOrEqual(slots === 4 ? 2 : 4);
+    }
+  });
+
+  it('lets choices go on when the one that computed their prompt leaves, or its step fails', async () => {
+    const prompt = prompts[6] ?? [];
+    const promptGroup = Symbol('choices');
+    const wanted = (await collect(engineOf().engine, request(prompt))).tokens;
+    for (const how of ['leaves', 'fails']) {
+      const { engine } = engineOf(how === 'fails' ? { failsAt: (step) => step === 1 } : { stepMs: () => 1 });
+      const controller = new AbortController();
+      const first = rejection(collect(engine, request(prompt, { promptGroup, signal: controller.signal })));
+      const others = [1, 2].map(() => collect(engine, request(prompt, { promptGroup })));
+      if (how === 'leaves') {
+        await systemClock.sleep(2);
+        controller.abort();
+      }
+      expect(await first).toBeInstanceOf(FleetError);
+      for (const { tokens } of await Promise.all(others)) expect(tokens).toEqual(wanted);
+      await settled(engine);
     }
   });
 

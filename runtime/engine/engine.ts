@@ -231,7 +231,8 @@ export class Engine implements GenerationEngine {
     this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn, durationMs });
   }
 
-  #take({ step, sequences }: ScheduledStep, logits: Float32Array): void {
+  #take(scheduled: ScheduledStep, logits: Float32Array): void {
+    const { step, sequences } = scheduled;
     const { vocabularySize } = this.#generator;
     const rowAt = (row: number): Float32Array => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
     if (step.wantLogits === false) return;
@@ -240,7 +241,13 @@ export class Engine implements GenerationEngine {
       row?.tokens.forEach((_, index) =>
         this.#withActive(sequences[0], (active) => this.#nextOfPrompt(active, row.past + index + 1, rowAt(index))),
       );
-    } else sequences.forEach((sequence, row) => this.#withActive(sequence, (active) => this.#next(active, rowAt(row))));
+      return;
+    }
+    const { followers, moves } = this.#scheduler.share(scheduled);
+    for (const { from, to, tokens } of moves) this.#generator.copySlot(from, to, tokens);
+    // Followers are of a step of one row.
+    const answered = [...sequences.entries(), ...followers.map((follower) => [0, follower] as const)];
+    for (const [row, sequence] of answered) this.#withActive(sequence, (active) => this.#next(active, rowAt(row)));
   }
 
   /** What the model thought of the prompt's own token at this position; after the prompt's last, the answer begins. */

@@ -40,6 +40,8 @@ export type GenerationRequest = {
   topLogprobs?: number;
   /** Reports the prompt's tokens too, before the answer's. Slower: every row of the prompt goes through the head. */
   promptLogprobs?: boolean;
+  /** The same for all choices of one prompt: those that have slots at the same time compute it once. */
+  promptGroup?: symbol;
   /** Of this generation alone: it goes on with every token. */
   constraint?: TokenConstraint;
   /** A question of our own, such as a health check's: it is in no count. */

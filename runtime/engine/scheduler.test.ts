@@ -6,7 +6,7 @@ import type { Sequence } from './sequence.ts';
 
 const limits: SchedulerLimits = { slots: 4, slotTokens: 64, prefillChunkTokens: 8, queueMax: 16 };
 
-function sequenceOf(promptTokens: number, maxTokens = 8): Sequence {
+function sequenceOf(promptTokens: number, maxTokens = 8, promptGroup?: symbol): Sequence {
   const prompt = Array.from({ length: promptTokens }, (_, index) => index);
   return {
     request: {
@@ -26,6 +26,7 @@ function sequenceOf(promptTokens: number, maxTokens = 8): Sequence {
       },
       stopTokens: new Set(),
       signal: new AbortController().signal,
+      ...(promptGroup ? { promptGroup } : {}),
     },
     phase: 'waiting',
     slot: -1,
@@ -52,7 +53,9 @@ function turn(
   const moves: SlotMove[] = [];
   const finished: Sequence[] = [];
   if (scheduled.step.wantLogits) {
-    for (const sequence of scheduled.sequences) {
+    const { followers, moves: shared } = scheduler.share(scheduled);
+    moves.push(...shared);
+    for (const sequence of [...scheduled.sequences, ...followers]) {
       sequence.tokens.push(7);
       if (sequence.tokens.length - sequence.request.promptTokens.length < sequence.maxTokens) continue;
       finished.push(sequence);
@@ -131,7 +134,11 @@ describe('a scheduler', () => {
   });
 
   it('keeps its promises under any mix of arrivals, lengths and departures', () => {
-    const arrival = fc.record({ prompt: fc.integer({ min: 1, max: 63 }), max: fc.integer({ min: 1, max: 20 }) });
+    const arrival = fc.record({
+      prompt: fc.integer({ min: 1, max: 63 }),
+      max: fc.integer({ min: 1, max: 20 }),
+      choices: fc.integer({ min: 1, max: 4 }),
+    });
     const action = fc.oneof(arrival, fc.constant('turn' as const), fc.record({ leave: fc.nat({ max: 30 }) }));
     fc.assert(
       fc.property(fc.array(action, { maxLength: 120 }), fc.integer({ min: 1, max: 6 }), (actions, slots) => {
@@ -154,9 +161,12 @@ describe('a scheduler', () => {
             end(leaving);
             expectSound(scheduler, slots);
           } else if (scheduler.waiting.length < limits.queueMax) {
-            const sequence = sequenceOf(each.prompt, each.max);
-            all.push(sequence);
-            scheduler.add(sequence);
+            const group = each.choices > 1 ? Symbol('choices') : undefined;
+            for (let choice = 0; choice < each.choices && scheduler.waiting.length < limits.queueMax; choice += 1) {
+              const sequence = sequenceOf(each.prompt, each.max, group);
+              all.push(sequence);
+              scheduler.add(sequence);
+            }
           }
         }
         let steps = 0;

@@ -93,6 +93,42 @@ export class Scheduler {
   }
 
   /**
+   * After a step that made a prompt whole: others of its group that have slots go on from there, too, with its logits.
+   * @returns these, and the copies that give them the prompt, to be made in order before the next step.
+   */
+  share({ kind, sequences: [sequence] }: ScheduledStep): { followers: Sequence[]; moves: SlotMove[] } {
+    const followers: Sequence[] = [];
+    const moves: SlotMove[] = [];
+    const { promptGroup, promptTokens = [] } = sequence?.request ?? {};
+    if (!sequence || promptGroup === undefined || kind !== 'prefill' || sequence.phase !== 'decoding')
+      return { followers, moves };
+    const waiting = this.running.filter(
+      ({ phase, request }) => phase === 'prefilling' && request.promptGroup === promptGroup,
+    );
+    for (const follower of waiting) {
+      if (!this.#toFront(follower)) continue;
+      follower.phase = 'decoding';
+      follower.cached = promptTokens.length;
+      followers.push(follower);
+      moves.push({ from: sequence.slot, to: follower.slot, tokens: promptTokens.length });
+    }
+    return { followers, moves };
+  }
+
+  /** Makes a sequence the first of those that prefill; false when the first has computed something that would have to move. */
+  #toFront(sequence: Sequence): boolean {
+    const at = this.running.indexOf(sequence);
+    const front = this.running.findIndex(({ phase }) => phase === 'prefilling');
+    const first = this.running[front];
+    if (!first || first === sequence) return first === sequence;
+    if (first.cached > 0) return false;
+    [first.slot, sequence.slot] = [at, front];
+    this.running[at] = first;
+    this.running[front] = sequence;
+    return true;
+  }
+
+  /**
    * Takes a sequence out, wherever it is. Returns the copies that close the gap, to be made in order before the next
    * step: the last that decodes takes its place, and the last that prefills the place of that one.
    */

@@ -69,6 +69,7 @@ export function generationsOf(asked: Asked): GenerationRequest[] {
   const { id, request, model, promptTokens, topLogprobs, promptLogprobs, constraints, seed, signal } = asked;
   assertFits(asked);
   const sampling = samplingOf(request, model.sampling, seed);
+  const promptGroup = (request.n ?? 1) > 1 && !promptLogprobs ? Symbol(id) : undefined;
   return Array.from({ length: request.n ?? 1 }, (_, choice) => ({
     id: `${id}-${choice}`,
     promptTokens,
@@ -80,6 +81,7 @@ export function generationsOf(asked: Asked): GenerationRequest[] {
     signal,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraints ? { constraint: constraints() } : {}),
+    ...(promptGroup ? { promptGroup } : {}),
   }));
 }
 
