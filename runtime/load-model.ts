@@ -18,6 +18,7 @@ import { Grammars } from './text/grammar/grammars.ts';
 import { openTokenizer } from './text/hugging-face.ts';
 import { readTextFiles, type TextFiles } from './text/model-files.ts';
 import type { Tokenizer } from './text/tokenizer.ts';
+import { tryText } from './text/trial.ts';
 import { warmUp } from './warm-up.ts';
 
 export type LoadParts = {
@@ -44,6 +45,7 @@ export async function loadServedModel(
   const { location, revision } = await pulled(reference, parts);
   const model = readModel(location);
   const text = readText(model);
+  await tryText(text.files, parts.signal);
   const { slots, threads } = config.engine;
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
@@ -95,6 +97,8 @@ async function pulled(
 
 function readText(model: OpenModel): Text {
   const files = readTextFiles(model);
+  // Before it is opened: the library makes room for every number up to the largest.
+  checkVocabulary(largestToken(files) + 1, model.vocabularySize);
   const tokenizer = openTokenizer(files);
   checkVocabulary(tokenizer.vocabularySize, model.vocabularySize);
   const template = model.task === 'generate' ? ChatTemplate.open(files, tokenizer) : undefined;
@@ -148,4 +152,12 @@ function checkVocabulary(tokens: number, rows: number): void {
     'invalid_model',
     `The tokenizer has ${tokens} tokens and the weights have ${rows}: they are not of the same model.`,
   );
+}
+
+/** A vocabulary may name few tokens, and one of them by a number that is far beyond. */
+function largestToken({ tokenizer: { model, added_tokens: added } }: TextFiles): number {
+  const { vocab } = (model ?? {}) as { vocab?: unknown };
+  const own = typeof vocab === 'object' && vocab !== null && !Array.isArray(vocab) ? Object.values(vocab) : [];
+  const others = Array.isArray(added) ? added.map((token: { id?: unknown } | null) => token?.id) : [];
+  return [...own, ...others].reduce<number>((max, id) => (typeof id === 'number' && id > max ? id : max), -1);
 }

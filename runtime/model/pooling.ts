@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { readBounded } from '../bounded-file.ts';
 import type { Graph } from './onnx/graph.ts';
 
 /** How the hidden states of a text's tokens make one vector: their mean, or that of the first or last token. */
@@ -71,10 +72,9 @@ export function ggufPooling(type: unknown): PoolingSettings | undefined {
 function read(folder: string, name: string): unknown {
   const file = path.join(folder, name);
   if (!existsSync(file)) return undefined;
-  if (statSync(file).size > fileBytesMax)
-    throw new FleetError('invalid_model', `${name} is larger than ${fileBytesMax} bytes.`);
+  const text = readBounded(file, name, fileBytesMax);
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.parse(text);
   } catch (cause) {
     throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
   }

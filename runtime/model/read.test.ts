@@ -122,13 +122,28 @@ describe('a folder with safetensors', () => {
     expect(readModel(folder).name).toBe(path.basename(folder));
   });
 
-  it('may be links to files, as the hub’s cache has it', () => {
-    const target = folderOf();
-    const folder = path.join(root, String((count += 1)));
-    mkdirSync(folder);
+  const linksIn = (folder: string, target: string): string => {
+    mkdirSync(folder, { recursive: true });
     for (const name of ['config.json', 'model.safetensors'])
       symlinkSync(path.join(target, name), path.join(folder, name));
-    expect(readModel(folder).family).toBe('qwen3');
+    return folder;
+  };
+
+  it('may be links to files, as the hub’s cache has it', () => {
+    const target = folderOf();
+    const cache = path.join(root, String((count += 1)));
+    cpSync(target, path.join(cache, 'blobs'), { recursive: true });
+    expect(readModel(linksIn(path.join(cache, 'snapshots', 'c0ffee'), path.join(cache, 'blobs'))).family).toBe('qwen3');
+    // The folder itself may be a link, as the weights of a pod are.
+    const link = path.join(root, String((count += 1)));
+    symlinkSync(target, link);
+    expect(readModel(link).family).toBe('qwen3');
+  });
+
+  it('may not be links out of the folder', () => {
+    const error = refusalOf(linksIn(path.join(root, String((count += 1))), folderOf()));
+    expect(error.code).toBe('invalid_model');
+    expect(error.message).toMatch(/config\.json is a link/);
   });
 
   it.each<[string, (folder: string) => void, string, RegExp]>([

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { readBounded } from '../bounded-file.ts';
 import type { Family, ModelDescription } from './family/family.ts';
 import { families } from './family/registry.ts';
 import type { ModelPackage } from './package.ts';
+import { assertInside } from './inside.ts';
 import { folderPooling, ggufPooling } from './pooling.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
@@ -12,6 +14,8 @@ import { openSafetensors, shardsOf } from './weights/safetensors.ts';
 import type { Weights } from './weights/weights.ts';
 
 const companionFiles = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
+/** What else is read of a folder, here or by who is asked. */
+const readFiles = ['config.json', 'modules.json', '1_Pooling/config.json', 'model.safetensors.index.json'];
 const jsonBytesMax = 64 * 1024 * 1024;
 
 /** A package whose family and weights are known too: what the graph builder needs. */
@@ -55,7 +59,11 @@ function readGguf(file: string): OpenModel {
 }
 
 function readFolder(folder: string): OpenModel {
-  const config = readJson(path.join(folder, 'config.json'));
+  const inFolder = (name: string): string => path.join(folder, name);
+  assertInside(folder, [...readFiles, ...companionFiles].map(inFolder));
+  const shards = shardsOf(folder).map(inFolder);
+  assertInside(folder, shards);
+  const config = readJson(inFolder('config.json'));
   const architecture = String((config['architectures'] as unknown[] | undefined)?.[0] ?? config['model_type']);
   const pooling = folderPooling(folder);
   const family = familyOf(architecture, pooling !== undefined, ({ architectures }) =>
@@ -67,7 +75,7 @@ function readFolder(folder: string): OpenModel {
   weights.close();
   const description = withTiedHead(described, !weights.has('lm_head.weight'));
   const companions = companionFiles
-    .map((name) => [name, path.join(folder, name)] as const)
+    .map((name) => [name, inFolder(name)] as const)
     .filter(([, file]) => existsSync(file));
   return {
     ...common(family, description),
@@ -76,7 +84,7 @@ function readFolder(folder: string): OpenModel {
     metadata: new Map(),
     companions: new Map(companions),
     location: folder,
-    weightsFiles: shardsOf(folder).map((shard) => path.join(folder, shard)),
+    weightsFiles: shards,
     openWeights: () => openedFolder(folder, description),
   };
 }
@@ -125,10 +133,9 @@ function familyOf(architecture: string, pools: boolean, matches: (family: Family
 
 function readJson(file: string): Record<string, unknown> {
   const name = path.basename(file);
-  if (statSync(file).size > jsonBytesMax)
-    throw new FleetError('invalid_model', `${name} is larger than ${jsonBytesMax} bytes.`);
+  const text = readBounded(file, name, jsonBytesMax);
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
     throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
 import { FleetError } from '@qwenfleet/core/errors';
+import { readBounded } from '../bounded-file.ts';
 import type { ModelPackage } from '../model/package.ts';
 import { ggufTokenizer, type TokenizerFiles } from './gguf-tokenizer.ts';
 
@@ -22,7 +22,10 @@ export function readTextFiles(model: Pick<ModelPackage, 'format' | 'metadata' | 
   const templateFile = companions.get('chat_template.jinja');
   return {
     ...files,
-    chatTemplate: templateFile === undefined ? templateOf(files.config) : readText(templateFile, 'chat_template.jinja'),
+    chatTemplate:
+      templateFile === undefined
+        ? templateOf(files.config)
+        : readBounded(templateFile, 'chat_template.jinja', fileBytesMax),
     generation: readJson(companions, 'generation_config.json') ?? {},
   };
 }
@@ -46,7 +49,7 @@ function templateOf({ chat_template: template }: Json): string | undefined {
 function readJson(companions: ReadonlyMap<string, string>, name: string): Json | undefined {
   const file = companions.get(name);
   if (file === undefined) return undefined;
-  const text = readText(file, name);
+  const text = readBounded(file, name, fileBytesMax);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
@@ -54,9 +57,4 @@ function readJson(companions: ReadonlyMap<string, string>, name: string): Json |
     throw new FleetError('invalid_model', `${name} is not valid JSON.`, { cause });
   }
   throw new FleetError('invalid_model', `${name} holds no JSON object.`);
-}
-
-function readText(file: string, name: string): string {
-  if (statSync(file).size <= fileBytesMax) return readFileSync(file, 'utf8');
-  throw new FleetError('invalid_model', `${name} is larger than ${fileBytesMax} bytes.`);
 }

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { FleetError } from '@qwenfleet/core/errors';
+import { readBounded } from '../../bounded-file.ts';
 import { safetensorsTypes } from './block-type.ts';
 import {
   Weights,
@@ -46,9 +47,8 @@ export function openSafetensors(folder: string): Weights {
 export function shardsOf(folder: string): string[] {
   const indexFile = path.join(folder, 'model.safetensors.index.json');
   if (!existsSync(indexFile)) return ['model.safetensors'];
-  if (statSync(indexFile).size > headerBytesMax)
-    throw new FleetError('invalid_model', `model.safetensors.index.json is larger than ${headerBytesMax} bytes.`);
-  const index = indexSchema.safeParse(parsed(readFileSync(indexFile, 'utf8'), 'model.safetensors.index.json'));
+  const text = readBounded(indexFile, 'model.safetensors.index.json', headerBytesMax);
+  const index = indexSchema.safeParse(parsed(text, 'model.safetensors.index.json'));
   if (!index.success) throw new FleetError('invalid_model', 'model.safetensors.index.json has no weight_map.');
   const shards = [...new Set(Object.values(index.data.weight_map))].toSorted();
   const stray = shards.find((shard) => shard !== path.basename(shard) || shard.startsWith('.'));
