@@ -25,6 +25,15 @@ describe('a live object', () => {
     expect(carries(live, desired)).toBe(false);
   });
 
+  it('may have a port twice, once for each protocol', () => {
+    const ports = [
+      { port: 53, protocol: 'UDP' },
+      { port: 53, protocol: 'TCP' },
+    ];
+    expect(carries({ ports }, { ports })).toBe(true);
+    expect(carries({ ports: [ports[0], ports[0]] }, { ports })).toBe(false);
+  });
+
   it('does not differ by the order of items that have a key', () => {
     expect(
       carries(

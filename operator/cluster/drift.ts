@@ -16,11 +16,17 @@ export const carries = (live: unknown, desired: unknown): boolean => same(projec
 
 function projectedItems(live: readonly unknown[], desired: readonly unknown[]): unknown[] {
   if (!desired.every(isObject)) return [...live];
-  const key = itemKeys.find((name) => desired.every((item) => isObject(item) && item[name] !== undefined));
+  const key = itemKeys.find((name) => tellsApart(name, desired));
   return desired.map((item, at) => {
     const match = key === undefined ? live[at] : live.find((other) => isObject(other) && other[key] === item[key]);
     return projected(match, item);
   });
+}
+
+/** Ports of a policy may be the same number twice, once for each protocol. */
+function tellsApart(name: string, items: readonly unknown[]): boolean {
+  const values = items.map((item) => (isObject(item) ? item[name] : undefined));
+  return values.every((value) => value !== undefined) && new Set(values).size === items.length;
 }
 
 /** Deep equality of JSON; an absent field and an empty list or object are the same, because the API server drops them. */

@@ -36,11 +36,24 @@ export async function writeStatus(
   signal: AbortSignal,
 ): Promise<void> {
   if (isDeepStrictEqual(plain(object.status), plain(asWritten))) return;
+  const wantedStatus = plain(status);
   const { apiVersion, kind, metadata } = object;
   const { name, namespace } = metadata;
-  const wanted: CustomObject = { apiVersion, kind, metadata: { name, ...(namespace && { namespace }) }, status };
+  const wanted: CustomObject = {
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace && { namespace }) },
+    status: wantedStatus,
+  };
   await client.applyStatus(wanted, { fieldManager, force: true, signal, resource });
 }
 
-/** As JSON has it: without what is undefined, and with keys in any order. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? {}));
+/**
+ * As JSON has it: without what is undefined, with keys in any order, and without empty objects. Where fields have gone,
+ * server-side apply makes null of an empty object that had some, and the API server refuses that.
+ */
+const plain = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value ?? {}), (key, inner: unknown) => (key !== '' && isEmpty(inner) ? undefined : inner));
+
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
