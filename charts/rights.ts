@@ -20,6 +20,12 @@ export const servedRights: readonly Right[] = [
     verbs: ['patch'],
   },
   {
+    why: 'the number of replicas in force, once, when another scaler takes a pool over',
+    apiGroup: 'qwenfleet.io',
+    resources: ['qwendeployments/scale'],
+    verbs: ['patch'],
+  },
+  {
     why: 'to own objects in a way that holds back the deletion of their owner',
     apiGroup: 'qwenfleet.io',
     resources: ['qwendeployments/finalizers', 'qwenrouters/finalizers'],

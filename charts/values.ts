@@ -2,6 +2,7 @@ import { name } from '@qwenfleet/crds/field';
 import { z } from 'zod';
 import { admissionPolicySchema, fleetSchema, hardwareClassesSchema, testSchema } from './values/fleet.ts';
 import { imagesSchema } from './values/images.ts';
+import { neighboursSchema } from './values/neighbours.ts';
 import { metricsSchema, networkPolicySchema } from './values/network.ts';
 import { podSchema, serviceAccountSchema } from './values/pod.ts';
 
@@ -60,6 +61,7 @@ export const valuesSchema = z.strictObject({
     .describe("The operator's log, one JSON object a line."),
   images: imagesSchema,
   integrations: integrationsSchema,
+  neighbours: neighboursSchema,
   hardwareClasses: hardwareClassesSchema,
   fleet: fleetSchema,
   test: testSchema,

@@ -7,6 +7,7 @@ export {
   conflictingManagers,
   isAlreadyExists,
   isConflict,
+  isForbidden,
   isGone,
   isInvalid,
   isNotFound,

@@ -1,11 +1,38 @@
 import { hostname } from 'node:os';
-import { parseConfig } from '@qwenfleet/core/config';
+import { describeIssues, parseConfig } from '@qwenfleet/core/config';
 import { z } from 'zod';
+import type { Integrations } from './specs/capabilities.ts';
 import { thirdPartyImages, type Images } from './specs/images.ts';
 
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const count = (name: string) =>
   z.string().regex(/^\d+$/, `is not a whole number; set ${name} to one`).transform(Number);
+
+const named = z.strictObject({ name: z.string().min(1).max(253) });
+const integrationsSchema = z.strictObject({
+  monitorLabels: z.record(z.string(), z.string()).optional(),
+  gateway: named
+    .extend({ namespace: z.string().min(1).optional(), sectionName: z.string().min(1).optional() })
+    .optional(),
+  endpointPicker: named.extend({ port: z.int().min(1).max(65_535) }).optional(),
+});
+
+/** JSON such as `{"gateway": {"name": "public", "namespace": "gateways"}}`. */
+function integrationsOf(text: string, context: z.RefinementCtx): Integrations {
+  const problem = (message: string): typeof z.NEVER => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return problem('is not JSON; write an object such as {"monitorLabels": {"release": "prometheus"}}');
+  }
+  const read = integrationsSchema.safeParse(json);
+  // Absent and undefined are the same to whoever reads them.
+  return read.success ? (read.data as Integrations) : problem(describeIssues(read.error));
+}
 
 const environmentSchema = z.object({
   /** Namespaces that are looked after, separated by commas; all of them when empty. */
@@ -14,6 +41,7 @@ const environmentSchema = z.object({
   QWENFLEET_ROUTER_IMAGE: z.string().min(1).default('qwenfleet/router:0.1.0'),
   QWENFLEET_VLLM_IMAGE: z.string().min(1).default(thirdPartyImages.vllm),
   QWENFLEET_TRITON_IMAGE: z.string().min(1).default(thirdPartyImages.triton),
+  QWENFLEET_INTEGRATIONS: z.string().default('{}').transform(integrationsOf),
   QWENFLEET_LEADER_ELECTION: flag.default(true),
   QWENFLEET_LEASE_NAMESPACE: z.string().optional(),
   QWENFLEET_IDENTITY: z.string().min(1).default(hostname()),
@@ -29,6 +57,8 @@ export type OperatorConfig = {
   namespaces: readonly (string | undefined)[];
   /** Images where nobody names one, by engine, and the router's. */
   images: Images & { router: string };
+  /** What neighbours have to be told, or be found by. */
+  integrations: Integrations;
   leaderElection: boolean;
   leaseNamespace: string | undefined;
   identity: string;
@@ -52,6 +82,7 @@ export function readOperatorConfig(environment: NodeJS.ProcessEnv = process.env)
       vllm: read.QWENFLEET_VLLM_IMAGE,
       triton: read.QWENFLEET_TRITON_IMAGE,
     },
+    integrations: read.QWENFLEET_INTEGRATIONS,
     leaderElection: read.QWENFLEET_LEADER_ELECTION,
     leaseNamespace: read.QWENFLEET_LEASE_NAMESPACE,
     identity: read.QWENFLEET_IDENTITY,

@@ -6,11 +6,15 @@ import { randomSeed, seededRng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import { connect } from '@qwenfleet/kube/connection/connection';
 import { KubeClient } from '@qwenfleet/kube/client/client';
+import { Discovery } from '@qwenfleet/kube/discovery/discovery';
 import { LeaderElection } from '@qwenfleet/kube/lease/election';
 import { leaseApi } from '@qwenfleet/kube/lease/lease';
 import { ClusterOperator } from './cluster/operator.ts';
 import { HealthServer } from './cluster/health-server.ts';
 import { readOperatorConfig } from './config.ts';
+
+/** Less than operators wait before they look for neighbours again, so that each look sees what is there. */
+const discoveryFreshMs = 10_000;
 
 const config = readOperatorConfig();
 const log = createLogger('operator', config.logLevel);
@@ -42,8 +46,10 @@ const election = new LeaderElection(
 );
 
 const fenced = config.leaderElection ? client.withFence(election.fence) : client;
+// One for all namespaces: they are served the same kinds.
+const discovery = new Discovery(client, environment, { freshMs: discoveryFreshMs });
 const operators = config.namespaces.map(
-  (namespace) => new ClusterOperator({ client: fenced, namespace, config, environment, telemetry }),
+  (namespace) => new ClusterOperator({ client: fenced, namespace, discovery, config, environment, telemetry }),
 );
 const health = await HealthServer.start(config.metrics, {
   expose: async () => [await telemetry.expose(), await kubeTelemetry.expose()],

@@ -16,7 +16,11 @@ export const metricsSchema = z
     monitorLabels: z
       .record(z.string(), z.string())
       .default({})
-      .meta({ description: 'Labels by which your Prometheus finds monitors.', examples: [{ release: 'prometheus' }] }),
+      .meta({
+        description:
+          'Labels by which your Prometheus finds monitors and rules: of the operator, of routers and of pools.',
+        examples: [{ release: 'prometheus' }],
+      }),
   })
   .prefault({})
   .describe("The operator's metrics.");

@@ -86,6 +86,7 @@ export const isInvalid = hasStatus(400, 422);
 /** The resource version, or the token of a chunked list, is too old. */
 export const isGone = hasStatus(410);
 export const isUnauthorized = hasStatus(401);
+export const isForbidden = hasStatus(403);
 export const isAlreadyExists = (thrown: unknown): thrown is StatusError =>
   isConflict(thrown) && thrown.reason === 'AlreadyExists';
 

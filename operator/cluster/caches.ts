@@ -1,5 +1,3 @@
-import type { KubeClient } from '@qwenfleet/kube/client/client';
-import type { Environment } from '@qwenfleet/kube/environment';
 import { pods, type Deployment, type Pod } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { byLabel, byOwnerUid } from '@qwenfleet/kube/reflector/indexers';
@@ -7,7 +5,17 @@ import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import type { Resource } from '@qwenfleet/kube/resource';
 import { managedLabels, deploymentLabel, routerLabel, selectorText } from '../specs/labels.ts';
-import { hardwareKind, partKinds, poolKind, routerKind, workloadKind, type CustomObject } from './kinds.ts';
+import { Neighbours, type NeighbourParts } from './neighbours/neighbours.ts';
+import {
+  hardwareKind,
+  partKinds,
+  poolKind,
+  routerKind,
+  workloadKind,
+  isWorkload,
+  type CustomObject,
+  type WorkloadObject,
+} from './kinds.ts';
 
 const managed = selectorText(managedLabels);
 
@@ -19,8 +27,9 @@ export class Caches {
   readonly workloads: Reflector<Deployment>;
   readonly pods: Reflector<Pod>;
   readonly parts: readonly Reflector<KubeObject>[];
+  readonly neighbours: Neighbours;
 
-  constructor(client: KubeClient, namespace: string | undefined, environment: Environment) {
+  constructor({ client, namespace, discovery, environment }: NeighbourParts) {
     const of = <T extends KubeObject>(kind: Resource<T>, labelSelector?: string): Reflector<T> =>
       new Reflector<T>(
         {
@@ -36,6 +45,7 @@ export class Caches {
     this.workloads = of(workloadKind, managed);
     this.pods = of(pods, managed);
     this.parts = partKinds.map((kind) => of(kind, managed));
+    this.neighbours = new Neighbours({ client, namespace, discovery, environment });
   }
 
   get all(): readonly Reflector<KubeObject>[] {
@@ -46,9 +56,13 @@ export class Caches {
 
   /** Every object that the owner controls. */
   childrenOf(uid: string): KubeObject[] {
-    return [this.workloads.cache, ...this.parts.map(({ cache }) => cache)].flatMap((cache) => [
-      ...cache.by('owner', uid),
-    ]);
+    const own = [this.workloads.cache, ...this.parts.map(({ cache }) => cache)];
+    return [...own.flatMap((cache) => [...cache.by('owner', uid)]), ...this.neighbours.childrenOf(uid)];
+  }
+
+  /** What runs the revisions of the owner. */
+  workloadsOf(uid: string): WorkloadObject[] {
+    return [...this.workloads.cache.by('owner', uid), ...this.neighbours.childrenOf(uid).filter(isWorkload)];
   }
 
   podsOf(namespace: string | undefined, pool: string): Pod[] {
@@ -61,10 +75,11 @@ export class Caches {
 
   start(): void {
     for (const reflector of this.all) reflector.start();
+    this.neighbours.start();
   }
 
   async synced(): Promise<void> {
-    await Promise.all(this.all.map(({ synced }) => synced));
+    await Promise.all([...this.all.map(({ synced }) => synced), this.neighbours.known]);
   }
 
   /** Resolves when everything is at least as new as this call. Rejects when they are stopped. */
@@ -73,6 +88,6 @@ export class Caches {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.all.map((reflector) => reflector.stop()));
+    await Promise.all([...this.all.map((reflector) => reflector.stop()), this.neighbours.stop()]);
   }
 }

@@ -1,7 +1,7 @@
 import { apiVersion } from '@qwenfleet/crds/kinds';
 import { resource, type Resource } from '@qwenfleet/kube/resource';
 import type { KubeObject } from '@qwenfleet/kube/object';
-import type { Deployment } from '@qwenfleet/kube/kinds';
+import type { Condition, Deployment } from '@qwenfleet/kube/kinds';
 
 /** A custom resource as the API server gives it; it is parsed by the schema of its kind before anything reads it. */
 export type CustomObject = KubeObject & { readonly spec?: unknown; readonly status?: unknown };
@@ -16,7 +16,19 @@ export const hardwareKind = resource<CustomObject>({
 });
 export const workloadKind: Resource<Deployment> = resource({ apiVersion: 'apps/v1', kind: 'Deployment' });
 
-/** Every kind that the operator makes, besides Deployments. */
+/** What runs the pods of one revision: a Deployment, or a LeaderWorkerSet where a replica spans nodes. */
+export type WorkloadObject = KubeObject & {
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: {
+    readonly replicas?: number;
+    readonly readyReplicas?: number;
+    readonly conditions?: readonly Condition[];
+  };
+};
+export const isWorkload = ({ kind }: Pick<KubeObject, 'kind'>): boolean =>
+  kind === 'Deployment' || kind === 'LeaderWorkerSet';
+
+/** Every kind that the operator always makes, besides Deployments; the rest belongs to neighbours. */
 export const partKinds: readonly Resource[] = [
   resource({ apiVersion: 'v1', kind: 'ServiceAccount' }),
   resource({ apiVersion: 'v1', kind: 'ConfigMap' }),

@@ -3,6 +3,7 @@ import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { Controller } from '@qwenfleet/kube/controller/controller';
 import { changesOf, ownerKeys, type KeysOf, type Source } from '@qwenfleet/kube/controller/source';
+import type { Discovery } from '@qwenfleet/kube/discovery/discovery';
 import type { Environment } from '@qwenfleet/kube/environment';
 import { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import { nodes, type Node } from '@qwenfleet/kube/kinds';
@@ -12,14 +13,18 @@ import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { Agent } from 'undici';
 import type { OperatorConfig } from '../config.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
+import type { ReplicaSample } from '../scale/metrics.ts';
 import { deploymentLabel, routerLabel } from '../specs/labels.ts';
+import type { RouterService } from '../specs/pool/scaled-object.ts';
 import { listenPort } from '../specs/router/router.ts';
 import { Applier } from './applier.ts';
 import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
 import { poolKind, routerKind, type CustomObject } from './kinds.ts';
-import { LoadPoller, type RouterAddress } from './load/poller.ts';
-import { loadsOf } from './load/router-report.ts';
+import type { Address, LoadPoller } from './load/poller.ts';
+import { asksReplicas, replicaAddresses, replicaPoller, urlOf } from './load/replicas.ts';
+import { loadsOf, routerPoller } from './load/routers.ts';
+import { isReadable, poolOf, routerOf } from './parse.ts';
 import { PoolController } from './pool/controller.ts';
 import { RouterController, takes } from './router/controller.ts';
 
@@ -30,7 +35,8 @@ export type ClusterOperatorParts = {
   /** Its writes are sent only while this process leads. */
   client: KubeClient;
   namespace: string | undefined;
-  config: Pick<OperatorConfig, 'images' | 'workers' | 'identity'>;
+  discovery: Discovery;
+  config: Pick<OperatorConfig, 'images' | 'integrations' | 'workers' | 'identity'>;
   environment: Environment;
   telemetry: Telemetry;
 };
@@ -39,28 +45,27 @@ export type ClusterOperatorParts = {
 export class ClusterOperator {
   readonly #caches: Caches;
   readonly #nodes: Reflector<Node>;
-  readonly #poller: LoadPoller;
+  readonly #routerLoads: ReturnType<typeof routerPoller>;
+  readonly #replicaLoads: LoadPoller<ReplicaSample>;
   readonly #events: EventRecorder;
   readonly #pools: Controller;
   readonly #routers: Controller;
   readonly #hardware: Controller;
   readonly #stopping = new AbortController();
   readonly #agent = new Agent({ connect: { timeout: routerConnectMs }, connections: 4 });
-  #polling: Promise<void> | undefined;
+  #polling: Promise<unknown> | undefined;
 
-  constructor({ client, namespace, config, environment, telemetry }: ClusterOperatorParts) {
-    const { images, workers, identity } = config;
-    this.#caches = new Caches(client, namespace, environment);
+  constructor({ client, namespace, discovery, config, environment, telemetry }: ClusterOperatorParts) {
+    const { images, integrations, workers, identity } = config;
+    this.#caches = new Caches({ client, namespace, discovery, environment });
     this.#nodes = new Reflector({ name: 'nodes', source: listWatch(client, nodes) }, environment);
     this.#events = new EventRecorder({ client, controller: 'qwenfleet.io/operator', instance: identity }, environment);
-    this.#poller = new LoadPoller({
-      routers: () => this.#routerAddresses(),
-      agent: this.#agent,
-      clock: environment.clock,
-      log: environment.log,
-      onLoad: (key, names) => this.#loadChanged(key, names),
-      onPools: (key) => this.#poolsChanged(key),
-    });
+    const asking = { agent: this.#agent, clock: environment.clock, log: environment.log };
+    this.#routerLoads = routerPoller(
+      { ...asking, addresses: () => this.#routerAddresses() },
+      { onLoad: (key, names) => this.#loadChanged(key, names), onPools: (key) => this.#poolsChanged(key) },
+    );
+    this.#replicaLoads = replicaPoller({ ...asking, addresses: () => this.#replicaAddresses() });
     const caches = this.#caches;
     const applier = new Applier(client, fieldManager);
     const routers = new RouterController({
@@ -69,7 +74,8 @@ export class ClusterOperator {
       applier,
       environment,
       images,
-      reportsOf: (key) => this.#poller.reports(key),
+      integrations,
+      reportsOf: (key) => this.#routerLoads.reports(key),
     });
     const pools = new PoolController({
       client,
@@ -79,7 +85,10 @@ export class ClusterOperator {
       environment,
       telemetry,
       images,
+      integrations,
+      routerServiceOf: (object) => this.#routerServiceOf(object),
       loadsOf: (object) => this.#loadsOf(object),
+      replicaLoadsOf: (object) => this.#replicaLoads.reports(keyOf(object)),
       routerOf: (object) => this.#routerOf(object),
     });
     const hardware = new HardwareController({
@@ -100,6 +109,23 @@ export class ClusterOperator {
       [changesOf(caches.classes), changesOf(this.#nodes, () => this.#allClasses())],
       hardware,
     );
+    this.#followNeighbours();
+  }
+
+  /** What was made for a neighbour wakes its owner; a neighbour that came or went wakes everything. */
+  #followNeighbours(): void {
+    const keysOfPools = ownerKeys(poolKind);
+    const keysOfRouters = ownerKeys(routerKind);
+    this.#caches.neighbours.subscribe({
+      onChange: () => {
+        for (const pool of this.#caches.pools.cache.list()) this.#pools.queue.add(keyOf(pool));
+        for (const router of this.#caches.routers.cache.list()) this.#routers.queue.add(keyOf(router));
+      },
+      onChild: (change) => {
+        for (const key of keysOfPools(change)) this.#pools.queue.add(key);
+        for (const key of keysOfRouters(change)) this.#routers.queue.add(key);
+      },
+    });
   }
 
   /** Starts to follow the API server; caches may be warm before this process leads. */
@@ -116,7 +142,8 @@ export class ClusterOperator {
     await Promise.all([this.#caches.refresh(), this.#nodes.refresh()]);
     if (this.#stopping.signal.aborted) return;
     for (const controller of this.#controllers) controller.start();
-    this.#polling = this.#poller.run(this.#stopping.signal);
+    const { signal } = this.#stopping;
+    this.#polling = Promise.all([this.#routerLoads.run(signal), this.#replicaLoads.run(signal)]);
   }
 
   get synced(): Promise<void> {
@@ -185,14 +212,19 @@ export class ClusterOperator {
   }
 
   #loadsOf(pool: CustomObject): (PoolLoad | undefined)[] {
-    const reports = this.#routersOf(pool).flatMap((router) => this.#poller.reports(keyOf(router)));
+    const reports = this.#routersOf(pool).flatMap((router) => this.#routerLoads.reports(keyOf(router)));
     return loadsOf(pool.metadata.name, reports);
+  }
+
+  #routerServiceOf(pool: CustomObject): RouterService | undefined {
+    const [router] = this.#routersOf(pool);
+    return router && { name: router.metadata.name, port: routerOf(router).spec.listen.port };
   }
 
   #routerOf(pool: CustomObject): Observed['router'] {
     const routers = this.#routersOf(pool);
     if (routers.length === 0) return 'not-selected';
-    const reports = routers.flatMap((router) => this.#poller.reports(keyOf(router)));
+    const reports = routers.flatMap((router) => this.#routerLoads.reports(keyOf(router)));
     const heard = reports.filter((report) => report !== undefined);
     if (heard.length === 0) return 'unavailable';
     return heard.length === reports.length && heard.every((report) => pool.metadata.name in report) ? 'ready' : 'stale';
@@ -209,14 +241,24 @@ export class ClusterOperator {
     this.#routers.queue.add(routerKey);
   }
 
-  #routerAddresses(): Map<string, RouterAddress[]> {
+  #replicaAddresses(): Map<string, Address[]> {
+    const asked = this.#caches.pools.cache.list().filter((pool) => isReadable(pool) && asksReplicas(poolOf(pool)));
+    return new Map(
+      asked.map((pool) => {
+        const { namespace, name } = pool.metadata;
+        return [keyOf(pool), replicaAddresses(this.#caches.podsOf(namespace, name))];
+      }),
+    );
+  }
+
+  #routerAddresses(): Map<string, Address[]> {
     return new Map(
       this.#caches.routers.cache.list().map((router) => {
         const { namespace, name } = router.metadata;
         const addresses = this.#caches.routerPodsOf(namespace, name).flatMap(({ metadata, status }) => {
           const answers = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
           if (!answers || status?.podIP === undefined || metadata.deletionTimestamp !== undefined) return [];
-          return [{ id: metadata.uid ?? metadata.name, url: `http://${status.podIP}:${listenPort}` }];
+          return [{ id: metadata.uid ?? metadata.name, url: urlOf(status.podIP, listenPort) }];
         });
         return [keyOf(router), addresses];
       }),

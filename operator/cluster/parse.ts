@@ -35,6 +35,16 @@ export const poolOf = (object: CustomObject): QwenDeployment => parsed(deploymen
 export const routerOf = (object: CustomObject): QwenRouter => parsed(routerSchema, object);
 export const classOf = (object: CustomObject): HardwareClass => parsed(hardwareSchema, object);
 
+/** Can it be read at all? One that cannot says so in its own reconcile. */
+export function isReadable(pool: CustomObject): boolean {
+  try {
+    poolOf(pool);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A hardware class by name: one that somebody wrote, else one that is built in. */
 export function hardwareClassNamed(classes: Cache<CustomObject>, name: string | undefined): HardwareClass | undefined {
   if (name === undefined) return undefined;

@@ -60,6 +60,9 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
   },
 };
 
+/** Does only an engine know it? Routers count requests, not what these take. */
+export const isEngineMetric = (metric: MetricName): boolean => metric === 'KVCache' || metric === 'TokensPerSecond';
+
 /** What the scaler needs to know of a pool; undefined when no router reports, since then nobody knows of demand. */
 export function signalOf(metric: MetricName, pool: PoolSample, target: number): Signal | undefined {
   const routers = pool.routers.filter((router) => router !== undefined);

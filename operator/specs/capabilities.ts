@@ -1,6 +1,8 @@
 /** Optional neighbours, as discovery found them. They may come and go while the operator runs. */
 export type Capabilities = {
   keda: boolean;
+  /** In every cluster, and not in the rights of every operator. */
+  horizontalPodAutoscaler: boolean;
   prometheusOperator: boolean;
   gatewayApi: boolean;
   inferencePool: boolean;
@@ -17,6 +19,7 @@ export type Capabilities = {
 /** A plain cluster of a version where nothing optional can be counted on. */
 export const noCapabilities: Capabilities = {
   keda: false,
+  horizontalPodAutoscaler: false,
   prometheusOperator: false,
   gatewayApi: false,
   inferencePool: false,
@@ -27,8 +30,12 @@ export const noCapabilities: Capabilities = {
   hpaScaleToZero: false,
 };
 
-/** Group, version and kind by which each neighbour is found: `apiVersion` and the kinds that must be served. */
+/**
+ * Group, version and kind by which each neighbour is found: `apiVersion` and the kinds that must be served. The operator
+ * makes objects of all of them but Kueue's queues, which belong to people.
+ */
 export const capabilityApis = {
+  horizontalPodAutoscaler: { apiVersion: 'autoscaling/v2', kinds: ['HorizontalPodAutoscaler'] },
   keda: { apiVersion: 'keda.sh/v1alpha1', kinds: ['ScaledObject'] },
   prometheusOperator: { apiVersion: 'monitoring.coreos.com/v1', kinds: ['PodMonitor', 'PrometheusRule'] },
   gatewayApi: { apiVersion: 'gateway.networking.k8s.io/v1', kinds: ['HTTPRoute'] },

@@ -18,6 +18,9 @@ export type Call = {
 
 export type Script = (call: Call, number: number) => void | Promise<void>;
 
+/** Any free port where none is given. */
+export type Place = { host: string; port?: number };
+
 export type Upstream = {
   url: string;
   calls: Call[];
@@ -29,7 +32,10 @@ export type Upstream = {
 };
 
 /** A model server whose every answer a test writes itself. */
-export async function serveUpstream(script: Script = completes()): Promise<Upstream> {
+export async function serveUpstream(
+  script: Script = completes(),
+  at: Place = { host: '127.0.0.1' },
+): Promise<Upstream> {
   let current = script;
   let running = 0;
   const calls: Call[] = [];
@@ -43,7 +49,7 @@ export async function serveUpstream(script: Script = completes()): Promise<Upstr
     });
   });
   return {
-    url: await listen(server),
+    url: await listen(server, at),
     calls,
     running: () => running,
     script: (next) => (current = next),
@@ -114,11 +120,12 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function listen(server: Server): Promise<string> {
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+function listen(server: Server, { host, port = 0 }: Place): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
       const address = server.address();
-      resolve(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`);
+      resolve(`http://${host}:${typeof address === 'object' && address !== null ? address.port : 0}`);
     });
   });
 }
@@ -132,7 +139,7 @@ const close = (server: Server): Promise<void> =>
 /** An address where nobody listens. */
 export async function deadUrl(): Promise<string> {
   const server = createServer();
-  const url = await listen(server);
+  const url = await listen(server, { host: '127.0.0.1' });
   await close(server);
   return url;
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { parseFleet } from '@qwenfleet/crds/fleet-file';
 import { generateCrds } from '@qwenfleet/crds/generate';
 import { deploymentSchema, hardwareSchema, routerSchema } from '@qwenfleet/crds/kinds';
+import { readOperatorConfig } from '@qwenfleet/operator/config';
 import { PodMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PodMonitor';
 import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor';
 import { ValidatingAdmissionPolicy } from 'kubernetes-models/admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy';
@@ -119,6 +120,27 @@ describe.skipIf(await helmMissing)('helm template', () => {
     expect(JSON.stringify(only(objects, 'Deployment'))).toContain(
       '{"name":"QWENFLEET_NAMESPACES","value":"team-a,team-b"}',
     );
+  });
+
+  it('tells the operator what it cannot find out of its neighbours, and nothing that nobody said', async () => {
+    // The part of a Deployment that is read here.
+    type Workload = {
+      spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
+    };
+    const told = async (...args: string[]): Promise<unknown> => {
+      const { spec } = only(await rendered(args), 'Deployment') as unknown as Workload;
+      const set = spec.template.spec.containers[0]?.env.find(({ name }) => name === 'QWENFLEET_INTEGRATIONS');
+      return readOperatorConfig({ QWENFLEET_INTEGRATIONS: set?.value }).integrations;
+    };
+    expect(await told()).toEqual({});
+    const gateway = 'neighbours.gateway.name=public,neighbours.gateway.namespace=gateways';
+    expect(
+      await told('--set', `${gateway},neighbours.endpointPicker.name=picker,metrics.monitorLabels.release=prometheus`),
+    ).toEqual({
+      monitorLabels: { release: 'prometheus' },
+      gateway: { name: 'public', namespace: 'gateways' },
+      endpointPicker: { name: 'picker', port: 9002 },
+    });
   });
 
   it('leaves out a hardware class that is switched off or taken away, and changes one in one field', async () => {

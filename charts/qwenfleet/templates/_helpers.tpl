@@ -107,3 +107,17 @@ matchExpressions:
 {{- define "qwenfleet.routerPort" -}}
 {{- dig "listen" "port" 8080 .Values.fleet.router.spec | int }}
 {{- end }}
+
+{{/* What the operator is told of its neighbours, as JSON; fields that are empty are left out. */}}
+{{- define "qwenfleet.integrations" -}}
+{{- $found := dict -}}
+{{- with .Values.metrics.monitorLabels }}{{- $_ := set $found "monitorLabels" . }}{{- end -}}
+{{- range $name := list "gateway" "endpointPicker" -}}
+{{- $given := dict -}}
+{{- range $key, $value := index $.Values.neighbours $name -}}
+{{- if $value }}{{- $_ := set $given $key $value }}{{- end -}}
+{{- end -}}
+{{- if $given.name }}{{- $_ := set $found $name $given }}{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end }}

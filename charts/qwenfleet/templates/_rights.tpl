@@ -8,6 +8,10 @@
 - apiGroups: [qwenfleet.io]
   resources: [qwendeployments/status, qwenrouters/status]
   verbs: [patch]
+# the number of replicas in force, once, when another scaler takes a pool over
+- apiGroups: [qwenfleet.io]
+  resources: [qwendeployments/scale]
+  verbs: [patch]
 # to own objects in a way that holds back the deletion of their owner
 - apiGroups: [qwenfleet.io]
   resources: [qwendeployments/finalizers, qwenrouters/finalizers]

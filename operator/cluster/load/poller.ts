@@ -1,39 +1,41 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { routerLoadSchema, type PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Logger } from '@qwenfleet/core/log';
 import { request, type Dispatcher } from 'undici';
-import type { RouterReport } from './router-report.ts';
 
-/** How often each router is asked. The scaler's panic window is six seconds: this leaves it several samples. */
+/** How often each is asked. The scaler's panic window is six seconds: this leaves it several samples. */
 const everyMs = 1_000;
 const timeoutMs = 800;
-/** A router that has not answered for this long is silent, not slow. */
+/** Who has not answered for this long is silent, not slow. */
 const staleMs = 5_000;
 const bodyBytesMax = 4 * 1024 * 1024;
+/** Asked at the same time; a round over thousands takes longer, and no more memory. */
+const askedAtOnceMax = 64;
 
-/** One router pod. */
-export type RouterAddress = { id: string; url: string };
+/** One pod that says at `/load` how busy it is. */
+export type Address = { id: string; url: string };
 
-type Heard = { atMs: number; report: Report };
+/** What it said in this round, and the time before; undefined where it did not. */
+export type Answer<Report> = { before: Report | undefined; after: Report | undefined };
 
-export type PollerParts = {
-  /** The routers of each QwenRouter by its key, as they are now. */
-  routers: () => ReadonlyMap<string, readonly RouterAddress[]>;
+export type PollerParts<Report> = {
+  /** Whom to ask, by the key of the custom resource that they belong to, as they are now. */
+  addresses: () => ReadonlyMap<string, readonly Address[]>;
+  /** Throws on what is no report. */
+  read: (json: unknown) => Report;
+  onRound?: (key: string, answers: readonly Answer<Report>[]) => void;
   agent: Dispatcher;
   clock: Clock;
   log: Logger;
-  /** The load of these pools changed, at any router of a QwenRouter. */
-  onLoad: (routerKey: string, pools: readonly string[]) => void;
-  /** A router knows other pools than before. */
-  onPools: (routerKey: string) => void;
 };
 
-/** Asks every router for its load, once a second, and remembers the last answers. */
-export class LoadPoller {
-  readonly #parts: PollerParts;
-  readonly #heard = new Map<string, Heard>();
+type Heard<Report> = { atMs: number; report: Report };
 
-  constructor(parts: PollerParts) {
+/** Asks pods for their load, once a second, and remembers the last answers. */
+export class LoadPoller<Report> {
+  readonly #parts: PollerParts<Report>;
+  readonly #heard = new Map<string, Heard<Report>>();
+
+  constructor(parts: PollerParts<Report>) {
     this.#parts = parts;
   }
 
@@ -44,61 +46,47 @@ export class LoadPoller {
     }
   }
 
-  /** The last report of each router of a QwenRouter; undefined for those that are silent. */
-  reports(routerKey: string): RouterReport[] {
-    return this.#fresh(routerKey).map((heard) => heard?.report);
-  }
-
-  #fresh(routerKey: string): (Heard | undefined)[] {
+  /** The last report of each pod of a custom resource; undefined for those that are silent. */
+  reports(key: string): (Report | undefined)[] {
     const nowMs = this.#parts.clock.nowMs();
-    return (this.#parts.routers().get(routerKey) ?? []).map(({ id }) => {
+    return (this.#parts.addresses().get(key) ?? []).map(({ id }) => {
       const heard = this.#heard.get(id);
-      return heard && nowMs - heard.atMs <= staleMs ? heard : undefined;
+      return heard && nowMs - heard.atMs <= staleMs ? heard.report : undefined;
     });
   }
 
   async #round(signal: AbortSignal): Promise<void> {
-    const routers = this.#parts.routers();
-    const present = new Set([...routers.values()].flat().map(({ id }) => id));
+    const addresses = this.#parts.addresses();
+    const all = [...addresses.values()].flat();
+    const present = new Set(all.map(({ id }) => id));
     for (const id of this.#heard.keys()) if (!present.has(id)) this.#heard.delete(id);
-    await Promise.all(
-      [...routers].map(async ([key, addresses]) => {
-        const changes = await Promise.all(addresses.map((address) => this.#ask(address, signal)));
-        const loaded = new Set(changes.flatMap(({ load }) => load));
-        if (changes.some(({ pools }) => pools)) this.#parts.onPools(key);
-        else if (loaded.size > 0) this.#parts.onLoad(key, [...loaded]);
-      }),
-    );
+    const answers = new Map<string, Answer<Report>>();
+    const left = all.values();
+    const asker = async (): Promise<void> => {
+      for (const address of left) answers.set(address.id, await this.#ask(address, signal));
+    };
+    await Promise.all(Array.from({ length: Math.min(askedAtOnceMax, all.length) }, asker));
+    for (const [key, own] of addresses)
+      this.#parts.onRound?.(
+        key,
+        own.flatMap(({ id }) => answers.get(id) ?? []),
+      );
   }
 
-  async #ask({ id, url }: RouterAddress, signal: AbortSignal): Promise<Change> {
-    const before = this.#heard.get(id)?.report ?? {};
+  async #ask({ id, url }: Address, signal: AbortSignal): Promise<Answer<Report>> {
+    const { agent, clock, log, read } = this.#parts;
+    const before = this.#heard.get(id)?.report;
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const { statusCode, body } = await request(`${url}/load`, { dispatcher: this.#parts.agent, signal: limit });
+      const { statusCode, body } = await request(`${url}/load`, { dispatcher: agent, signal: limit });
       const text = await body.text();
-      if (statusCode !== 200 || text.length > bodyBytesMax) return unchanged;
-      const { pools } = routerLoadSchema.parse(JSON.parse(text));
-      this.#heard.set(id, { atMs: this.#parts.clock.nowMs(), report: pools });
-      return changeOf(before, pools);
+      if (statusCode !== 200 || text.length > bodyBytesMax) return { before, after: undefined };
+      const report = read(JSON.parse(text));
+      this.#heard.set(id, { atMs: clock.nowMs(), report });
+      return { before, after: report };
     } catch (error) {
-      this.#parts.log.debug({ router: id, err: error }, 'a router does not report its load');
-      return unchanged;
+      log.debug({ pod: id, err: error }, 'a pod does not report its load');
+      return { before, after: undefined };
     }
   }
 }
-
-type Report = NonNullable<RouterReport>;
-
-/** What a report says that the one before did not: pools whose load is another, and whether it has other pools. */
-type Change = { load: readonly string[]; pools: boolean };
-const unchanged: Change = { load: [], pools: false };
-
-function changeOf(before: Report, after: Report): Change {
-  const names = Object.keys(after);
-  const pools = names.length !== Object.keys(before).length || names.some((name) => !(name in before));
-  return { load: names.filter((name) => counts(before[name]) !== counts(after[name])), pools };
-}
-
-/** Everything but idle times, which change by themselves. */
-const counts = (load: PoolLoad | undefined): string => JSON.stringify({ ...load, idleMs: undefined });

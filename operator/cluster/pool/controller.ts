@@ -4,22 +4,24 @@ import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
-import type { KubeObject } from '@qwenfleet/kube/object';
 import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
 import { clusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
 import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
+import type { ReplicaSample } from '../../scale/metrics.ts';
 import { toStatus } from '../../scale/status.ts';
+import type { Integrations } from '../../specs/capabilities.ts';
+import type { RouterService } from '../../specs/pool/scaled-object.ts';
 import type { Images } from '../../specs/images.ts';
 import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
-import { poolKind, type CustomObject } from '../kinds.ts';
+import { isWorkload, poolKind, type CustomObject } from '../kinds.ts';
 import { writeStatus } from '../status-writer.ts';
-import { capabilities, observePool, type PoolSeen } from './observe.ts';
+import { observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import { readyChange, statusOf, withoutMemoryNews, writtenStatus } from './status.ts';
-import { keptWorkloads, sizesOf, toldReplicas, writeSizes } from './workloads.ts';
+import { givenReplicas, handOver, keptWorkloads, sizesOf, toldReplicas, writeSizes } from './workloads.ts';
 
 export type PoolControllerParts = {
   client: KubeClient;
@@ -30,8 +32,13 @@ export type PoolControllerParts = {
   telemetry: Telemetry;
   /** Images where nobody names one, by engine. */
   images: Images;
+  integrations: Integrations;
+  /** Of a router that takes the pool; undefined while none does. */
+  routerServiceOf: (object: CustomObject) => RouterService | undefined;
   /** What each router says of a pool, undefined for one that is silent. */
   loadsOf: (object: CustomObject) => readonly (PoolLoad | undefined)[];
+  /** What each ready replica says of its engine, where the pool scales by that. */
+  replicaLoadsOf: (object: CustomObject) => readonly (ReplicaSample | undefined)[];
   /** Whether the routers that should know the pool know it as it is. */
   routerOf: (object: CustomObject) => Observed['router'];
 };
@@ -55,7 +62,7 @@ export class PoolController {
     }
     const seen = observePool(object, caches, { images, nowEpochMs: environment.clock.epochMs() });
     const verdict = this.#scale(key, seen);
-    const desired = verdict?.desired ?? seen.plan.initialReplicas;
+    const desired = verdict?.desired ?? givenReplicas(seen);
     if (!seen.deployment.spec.paused) await this.#act(seen, desired, signal);
     await this.#writeStatus(seen, desired, verdict, signal);
     return { requeueAfterMs: verdict?.lookAgainMs };
@@ -78,11 +85,20 @@ export class PoolController {
       written: writtenStatus(object.status).scaling,
       initial: plan.initialReplicas,
       starting: replicas.length - ready,
-      sample: { ready, slots: plan.resolved.maxConcurrency, routers: this.#parts.loadsOf(object), replicas: [] },
+      sample: {
+        ready,
+        slots: plan.resolved.maxConcurrency,
+        routers: this.#parts.loadsOf(object),
+        replicas: this.#replicaSamples(object),
+      },
     };
     const verdict = scaler.look(look, this.#now);
     if (verdict.changed) this.#tellScaled(seen, verdict);
     return verdict;
+  }
+
+  #replicaSamples(object: CustomObject): ReplicaSample[] {
+    return this.#parts.replicaLoadsOf(object).filter((sample) => sample !== undefined);
   }
 
   get #now(): Instant {
@@ -108,13 +124,12 @@ export class PoolController {
       pool,
       records,
       overdue,
-      integrations: {},
-      router: undefined,
+      integrations: this.#parts.integrations,
+      router: this.#parts.routerServiceOf(seen.object),
       // Replicas are the scaler's own field, see `writeSizes`.
       live: (newest) => [newest, ...older].map((revision) => ({ revision })),
     });
     if (!prune) return;
-    const isWorkload = ({ kind }: KubeObject): boolean => kind === 'Deployment';
     const parts = objects.filter((object) => !isWorkload(object));
     const workloads = objects.filter(isWorkload);
     // Parts first: pods name their ServiceAccount and their configuration.
@@ -123,6 +138,7 @@ export class PoolController {
       live.filter((object) => !isWorkload(object)),
       signal,
     );
+    await handOver(client, seen, desired, signal);
     await writeSizes(client, seen, { sizes, desired: workloads }, signal);
     await applier.reconcile(workloads, live.filter(isWorkload), signal);
   }
@@ -134,13 +150,14 @@ export class PoolController {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, routerOf, loadsOf, events } = this.#parts;
-    const { object, deployment, plan, revision, replicas, refused } = seen;
+    const { object, deployment, plan, revision, replicas, refused, capabilities } = seen;
     const router = routerOf(object);
     const observed: Observed = {
       replicas,
       refused,
       desired,
       scaling: verdict?.state,
+      replicaLoads: plan.resolved.engine.type === 'qwen' ? this.#replicaSamples(object).length : undefined,
       hasSignal: loadsOf(object).some((load) => load !== undefined),
       router,
       outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),

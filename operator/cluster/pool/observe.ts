@@ -1,6 +1,5 @@
 import { durationMs } from '@qwenfleet/core/duration';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
-import type { Deployment } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { planDeployment, type DeploymentPlan } from '../../reconcile/qwendeployment/plan.ts';
 import type { Failure, ReplicaView } from '../../reconcile/qwendeployment/plan/observed.ts';
@@ -8,13 +7,13 @@ import type { Wanted } from '../../reconcile/qwendeployment/plan/pods/scheduling
 import { overdueReplicas, refusedReplicas, replicaViews } from '../../reconcile/qwendeployment/plan/pods/views.ts';
 import type { Side } from '../../rollout/rolling.ts';
 import { revisionLabel } from '../../specs/labels.ts';
-import { noCapabilities } from '../../specs/capabilities.ts';
+import type { Capabilities } from '../../specs/capabilities.ts';
 import type { Images } from '../../specs/images.ts';
 import { poolOf as poolSpecOf, type Pool } from '../../specs/pool/pool.ts';
 import { readRecord, type RevisionRecord } from '../../specs/pool/record.ts';
 import { cacheDir } from '../../specs/weights/paths.ts';
 import type { Caches } from '../caches.ts';
-import type { CustomObject } from '../kinds.ts';
+import type { CustomObject, WorkloadObject } from '../kinds.ts';
 import { hardwareClassNamed, poolOf } from '../parse.ts';
 import { clusterSubstrate } from '../substrate.ts';
 
@@ -23,6 +22,8 @@ export type PoolSeen = {
   object: CustomObject;
   deployment: QwenDeployment;
   plan: DeploymentPlan;
+  /** Of the cluster, when the pool was looked at. */
+  capabilities: Capabilities;
   /** As the builders of its objects take it; undefined where no pods of ours run. */
   pool: Pool | undefined;
   /** Of what the spec wants; undefined where no pods of ours run. */
@@ -31,18 +32,14 @@ export type PoolSeen = {
   /** What the revisions of the pool are, as they were recorded. */
   records: readonly RevisionRecord[];
   /** The workload of the revision that the spec wants, and those of older ones. */
-  workload: Deployment | undefined;
-  older: readonly Deployment[];
+  workload: WorkloadObject | undefined;
+  older: readonly WorkloadObject[];
   replicas: readonly ReplicaView[];
   /** Replicas that have not come for a long time. */
   overdue: number;
   /** Why wanted replicas do not even exist. */
   refused: Failure | undefined;
 };
-
-/** Neighbours are not looked for yet, so nothing is built on them. */
-export const capabilities = noCapabilities;
-const substrate = clusterSubstrate(capabilities);
 
 export function observePool(
   object: CustomObject,
@@ -52,12 +49,14 @@ export function observePool(
   const deployment = poolOf(object);
   const hardwareClass = hardwareClassNamed(caches.classes.cache, deployment.spec.hardware?.class);
   const others = othersOf(object, caches);
+  const { capabilities } = caches.neighbours;
+  const substrate = clusterSubstrate(capabilities);
   const plan = planDeployment({ deployment, hardwareClass, substrate, cacheDir, others });
   const { resolved, runtime } = plan;
   const pool = poolSpecOf({ deployment, hardwareClass, resolved, config: runtime?.config, images, capabilities });
   const revision = pool?.revision;
   const { uid = '', namespace, name } = object.metadata;
-  const workloads = caches.workloads.cache.by('owner', uid);
+  const workloads = caches.workloadsOf(uid);
   const isCurrent = ({ metadata }: KubeObject): boolean => metadata.labels?.[revisionLabel] === revision;
   const live = caches.childrenOf(uid);
   const pods = {
@@ -71,6 +70,7 @@ export function observePool(
     object,
     deployment,
     plan,
+    capabilities,
     pool,
     revision,
     live,
@@ -103,7 +103,7 @@ function othersOf(object: CustomObject, caches: Caches): QwenDeployment[] {
     });
 }
 
-const replicasOf = ({ spec }: Deployment): number => spec?.replicas ?? 1;
+const replicasOf = ({ spec }: WorkloadObject): number => spec?.replicas ?? 1;
 
 /** The two sides of a rollout. Pods count until they are gone: they hold what new ones need. */
 export function sidesOf({ revision: wanted, workload, older, replicas }: PoolSeen): { next: Side; previous: Side } {
@@ -121,11 +121,11 @@ export function sidesOf({ revision: wanted, workload, older, replicas }: PoolSee
 }
 
 /** The older workloads with what is left to them: the newest keep theirs longest. */
-export function olderSizes(older: readonly Deployment[], total: number): Map<Deployment, number> {
+export function olderSizes(older: readonly WorkloadObject[], total: number): Map<WorkloadObject, number> {
   const byAge = older.toSorted((a, b) =>
     (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
   );
-  const sizes = new Map<Deployment, number>();
+  const sizes = new Map<WorkloadObject, number>();
   let left = total;
   for (const workload of byAge) {
     const size = Math.min(left, replicasOf(workload));

@@ -11,14 +11,15 @@ import { conditionOf } from '../../reconcile/qwendeployment/plan/pods/live.ts';
 import { containerFailure } from '../../reconcile/qwendeployment/plan/pods/container.ts';
 import { clusterRouter, type ClusterRouter } from '../../reconcile/qwenrouter/plan/cluster.ts';
 import { routerStatus } from '../../reconcile/qwenrouter/plan/status.ts';
+import type { Integrations } from '../../specs/capabilities.ts';
 import type { Images } from '../../specs/images.ts';
 import type { Applier } from '../applier.ts';
 import { childKey } from '../children.ts';
 import type { Caches } from '../caches.ts';
 import { routerKind, type CustomObject } from '../kinds.ts';
 import { classOf, poolOf, routerOf } from '../parse.ts';
-import type { RouterReport } from '../load/router-report.ts';
-import { capabilities, observePool, type PoolSeen } from '../pool/observe.ts';
+import type { RouterReport } from '../load/routers.ts';
+import { observePool, type PoolSeen } from '../pool/observe.ts';
 import { writtenStatus } from '../pool/status.ts';
 import { conditionsOf, writeStatus } from '../status-writer.ts';
 
@@ -28,6 +29,7 @@ export type RouterControllerParts = {
   applier: Applier;
   environment: Environment;
   images: Images & { router: string };
+  integrations: Integrations;
   /** What the router's pods say last. */
   reportsOf: (routerKey: string) => readonly RouterReport[];
 };
@@ -87,8 +89,8 @@ export class RouterController {
       hardwareClasses: caches.classes.cache.list().map((each) => classOf(each)),
       secrets: found.flatMap((each) => each ?? []),
       image: images.router,
-      capabilities,
-      integrations: {},
+      capabilities: caches.neighbours.capabilities,
+      integrations: this.#parts.integrations,
     });
   }
 

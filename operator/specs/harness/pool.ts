@@ -25,6 +25,7 @@ export const images = { qwen: 'qwenfleet/runtime:test', vllm: 'vllm/vllm-openai:
 
 export const everything: Capabilities = {
   keda: true,
+  horizontalPodAutoscaler: true,
   prometheusOperator: true,
   gatewayApi: true,
   inferencePool: true,

@@ -48,8 +48,9 @@ export function neighbourObjects(pool: Pool, { integrations, router }: Surroundi
 function scalerObject(pool: Pool, router: RouterService | undefined): KubeObject | undefined {
   const { suspend, scaling } = pool.deployment.spec;
   if (suspend || scaling?.mode !== 'Enforce') return undefined;
-  if (scaling.owner === 'HPA') return horizontalPodAutoscaler(pool);
-  if (scaling.owner === 'KEDA' && pool.capabilities.keda && router) return scaledObject(pool, router);
+  const { keda, horizontalPodAutoscaler: hpa } = pool.capabilities;
+  if (scaling.owner === 'HPA' && hpa) return horizontalPodAutoscaler(pool);
+  if (scaling.owner === 'KEDA' && keda && router) return scaledObject(pool, router);
   return undefined;
 }
 

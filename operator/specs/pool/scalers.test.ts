@@ -90,6 +90,11 @@ describe('a HorizontalPodAutoscaler', () => {
   });
 });
 
+it('is not made where the operator has no right to make it', () => {
+  const capabilities = { ...everything, horizontalPodAutoscaler: false };
+  expect(kinds({ owner: 'HPA' }, { capabilities })).not.toContain('HorizontalPodAutoscaler');
+});
+
 describe('nobody else', () => {
   it.each([
     ['scales a pool that the operator scales', { owner: 'Internal' }, {}],

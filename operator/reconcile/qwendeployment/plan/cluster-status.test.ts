@@ -138,24 +138,26 @@ describe('why a pool is not ready', () => {
 
 describe('a pool that others scale', () => {
   const scaling = (owner: string, metric = 'Concurrency') => ({ scaling: { owner, target: { metric } } });
-  const found = (spec: object, keda: boolean, hasRouter = true) =>
-    outsideScalerOf(deploymentOf({ ...spec }), { ...noCapabilities, keda }, hasRouter);
+  const found = (spec: object, isThere: boolean, hasRouter = true) =>
+    outsideScalerOf(deploymentOf({ ...spec }), isThere ? everything : noCapabilities, hasRouter);
 
   it.each([
     ['KEDA', true, true, 'active'],
     ['KEDA', false, true, 'missing'],
-    ['KEDA', true, false, 'missing'],
-    ['HPA', false, true, 'active'],
+    ['KEDA', true, false, 'no-router'],
+    ['HPA', true, false, 'active'],
+    ['HPA', false, true, 'missing'],
     ['None', true, true, undefined],
     ['Internal', true, true, undefined],
-  ])('%s, KEDA there: %s, a router: %s', (owner, keda, hasRouter, wanted) => {
-    expect(found(scaling(owner), keda, hasRouter)).toBe(wanted);
+  ])('%s, in a cluster that has it: %s, with a router: %s', (owner, isThere, hasRouter, wanted) => {
+    expect(found(scaling(owner), isThere, hasRouter)).toBe(wanted);
   });
 
   it.each([
     ['writes replicas', 'KEDA', 'active', 'True', 'ExternalOwner'],
     ['is not there', 'KEDA', 'missing', 'False', 'ExternalOwner'],
     ['has nothing to scale by', 'HPA', 'no-metric', 'False', 'MetricNotFound'],
+    ['hears of it from no router', 'KEDA', 'no-router', 'False', 'ExternalOwner'],
     ['is nobody', 'None', undefined, 'False', 'Disabled'],
   ] as const)('says so when its scaler %s', (_what, owner, outsideScaler, status, reason) => {
     const observed = seen([], { outsideScaler });

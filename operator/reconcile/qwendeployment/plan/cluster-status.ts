@@ -48,11 +48,11 @@ function modelOf({ revision, verify }: QwenDeployment['spec']['model']): NonNull
 /** Of the scaler that the spec names; undefined where it is this operator, or nobody. */
 export function outsideScalerOf(
   { spec: { scaling } }: QwenDeployment,
-  { keda }: Capabilities,
+  { keda, horizontalPodAutoscaler }: Capabilities,
   hasRouter: boolean,
 ): OutsideScaler | undefined {
   if (scaling?.owner !== 'KEDA' && scaling?.owner !== 'HPA') return undefined;
   if (!scalableBy(scaling.target.metric)) return 'no-metric';
-  if (scaling.owner === 'KEDA' && (!keda || !hasRouter)) return 'missing';
-  return 'active';
+  if (!(scaling.owner === 'KEDA' ? keda : horizontalPodAutoscaler)) return 'missing';
+  return scaling.owner === 'KEDA' && !hasRouter ? 'no-router' : 'active';
 }

@@ -15,6 +15,7 @@ const ready: ReplicaView = { state: 'ready' };
 const starting: ReplicaView = { state: 'starting' };
 const failed = (code: string): ReplicaView => ({ state: 'waiting', failure: { code, message: `because of ${code}` } });
 const scaling = { minReplicas: 0, maxReplicas: 3 };
+const byCache = { ...scaling, target: { metric: 'KVCache' } };
 const external: Fields = {
   engine: { type: 'external', url: 'http://10.0.0.7:8000' },
   hardware: undefined,
@@ -129,6 +130,10 @@ const table: Record<string, Case[]> = {
     ['an external server has its own', external, {}, 'False Disabled'],
     ['somebody else scales', { scaling: { ...scaling, owner: 'KEDA' } }, {}, 'False ExternalOwner'],
     ['nobody reports load', { scaling }, { hasSignal: false }, 'False NoSignal'],
+    ['its engine tells nobody how full it is', { scaling: byCache }, {}, 'False MetricNotFound'],
+    ['its replicas do not say how full they are', { scaling: byCache }, { replicaLoads: 0 }, 'False NoSignal'],
+    ['one of its replicas says how full it is', { scaling: byCache }, { replicaLoads: 1 }, 'True Active'],
+    ['it has no replica that could say', { scaling: byCache }, { replicas: [], replicaLoads: 0 }, 'True Active'],
   ],
   RouterProgrammed: [
     ['the router knows it', {}, {}, 'True Programmed'],

@@ -1,9 +1,9 @@
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import { isWakeable } from '@qwenfleet/crds/qwendeployment/wakeable';
-import { scheduleProblems } from '../../../scale/schedule.ts';
 import { fails, holds, unknown, type Finding } from '../../conditions.ts';
 import type { Observed } from './observed.ts';
 import type { Resolved } from './resolve.ts';
+import { scalingActive } from './scaling-active.ts';
 
 type Spec = QwenDeployment['spec'];
 type Input = { spec: Spec; resolved: Resolved; observed: Observed };
@@ -132,38 +132,6 @@ function progressing({ spec, observed }: Input): Finding {
 
 const rolloutHealthy = (): Finding =>
   unknown('RolloutHealthy', 'NotImplemented', 'there are no rollouts yet: a change takes effect at the next start');
-
-function scalingActive({ spec, resolved, observed }: Input): Finding {
-  const type = 'ScalingActive';
-  if (isExternal(resolved)) return fails(type, 'Disabled', 'an external server has replicas of its own');
-  if (!spec.scaling) return fails(type, 'Disabled', `spec.scaling is not set: always ${observed.desired}`);
-  if (spec.suspend || spec.paused) return fails(type, 'Disabled', 'the pool is suspended or paused');
-  if (spec.scaling.owner !== 'Internal') return outsideScaling(spec.scaling, observed);
-  const [problem] = scheduleProblems(spec.scaling.schedules ?? []);
-  if (problem !== undefined) return fails(type, 'InvalidSchedule', problem);
-  const { metric } = spec.scaling.target;
-  if (metric === 'KVCache' || metric === 'TokensPerSecond') return metricNotFound(metric);
-  if (!observed.hasSignal) return fails(type, 'NoSignal', 'the router does not report load: replicas stay as they are');
-  const reason = lastReason(observed);
-  if (spec.scaling.mode === 'Recommend') {
-    return holds(type, 'Recommending', `would have ${observed.scaling?.recommended}: ${reason}`);
-  }
-  const atMax = observed.desired >= spec.scaling.maxReplicas;
-  return holds(type, atMax ? 'AtMax' : 'Active', `${observed.desired} wanted: ${reason}`);
-}
-
-/** Of the last decision, not of the last look: a message that moves with the load would be written at every tick. */
-const lastReason = ({ scaling }: Observed): string => scaling?.history[0]?.reason ?? 'as started';
-const metricNotFound = (metric: string): Finding =>
-  fails('ScalingActive', 'MetricNotFound', `nobody reports ${metric} yet; use Concurrency or QueueDepth`);
-
-function outsideScaling({ owner, target }: NonNullable<Spec['scaling']>, { outsideScaler }: Observed): Finding {
-  const type = 'ScalingActive';
-  if (owner === 'None') return fails(type, 'Disabled', 'scaling.owner is None: replicas are as you write them');
-  if (outsideScaler === 'no-metric') return metricNotFound(target.metric);
-  if (outsideScaler === 'active') return holds(type, 'ExternalOwner', `${owner} writes replicas`);
-  return fails(type, 'ExternalOwner', `${owner} writes replicas, and is not here to do it`);
-}
 
 function routerProgrammed({ observed }: Input): Finding {
   const type = 'RouterProgrammed';

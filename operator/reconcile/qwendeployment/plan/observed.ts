@@ -24,10 +24,12 @@ export type Observed = {
   scaling: ScaleState | undefined;
   /** Does a report about the pool's load reach the scaler? */
   hasSignal: boolean;
+  /** Replicas that say how full their engine is; undefined where nobody asks, or the engine does not tell. */
+  replicaLoads?: number | undefined;
   router: 'ready' | 'stale' | 'unavailable' | 'not-selected';
   /** Of the scaler that spec.scaling.owner names, where it is another than this operator. */
   outsideScaler?: OutsideScaler | undefined;
 };
 
-/** `no-metric`: nobody serves what it is to scale by. */
-export type OutsideScaler = 'active' | 'missing' | 'no-metric';
+/** `no-metric`: nobody serves what it is to scale by; `no-router`: no router says it of this pool. */
+export type OutsideScaler = 'active' | 'missing' | 'no-metric' | 'no-router';

@@ -7,7 +7,7 @@ import { silentLogger } from '@qwenfleet/core/log';
 import { Agent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../harness/processes.ts';
-import { LoadPoller } from './poller.ts';
+import { routerPoller } from './routers.ts';
 
 const everyMs = 1_000;
 const staleMs = 5_000;
@@ -38,7 +38,7 @@ let asked: number;
 let pools: Record<string, () => object>;
 let server: Server;
 let clock: RoundsClock;
-let poller: LoadPoller;
+let poller: ReturnType<typeof routerPoller>;
 let told: string[];
 let stopping: AbortController;
 let running: Promise<void>;
@@ -59,14 +59,14 @@ beforeEach(async () => {
   clock = new RoundsClock();
   agent = new Agent();
   stopping = new AbortController();
-  poller = new LoadPoller({
-    routers: () => new Map([[key, [{ id: 'pod', url: `http://127.0.0.1:${port}` }]]]),
-    agent,
-    clock,
-    log: silentLogger,
-    onLoad: (of, names) => told.push(`${of}: load of ${names.join()}`),
-    onPools: (of) => told.push(`${of}: pools`),
-  });
+  const addresses = () => new Map([[key, [{ id: 'pod', url: `http://127.0.0.1:${port}` }]]]);
+  poller = routerPoller(
+    { addresses, agent, clock, log: silentLogger },
+    {
+      onLoad: (of, names) => told.push(`${of}: load of ${names.join()}`),
+      onPools: (of) => told.push(`${of}: pools`),
+    },
+  );
   running = poller.run(stopping.signal);
   await until(() => clock.rounds === 1, 'the first round ends');
 });
