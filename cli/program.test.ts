@@ -46,14 +46,20 @@ describe('help', () => {
     expect(err).toBe('');
   });
 
-  it.each([['up'], ['status'], ['chat'], ['route', 'explain'], ['models', 'pull'], ['models', 'list'], ['crds']])(
-    'of %s %s offers --json',
-    async (...command) => {
-      const { code, out } = await qwenfleet([...command.filter((word) => word !== undefined), '--help']);
-      expect(code).toBe(0);
-      expect(out).toContain('--json');
-    },
-  );
+  it.each([
+    ['up'],
+    ['status'],
+    ['chat'],
+    ['route', 'explain'],
+    ['models', 'pull'],
+    ['models', 'quality'],
+    ['models', 'list'],
+    ['crds'],
+  ])('of %s %s offers --json', async (...command) => {
+    const { code, out } = await qwenfleet([...command.filter((word) => word !== undefined), '--help']);
+    expect(code).toBe(0);
+    expect(out).toContain('--json');
+  });
 });
 
 describe('a command line that is not valid', () => {

@@ -15,6 +15,7 @@ const load = {
   explain: () => import('./commands/route-explain.ts'),
   list: () => import('./commands/models.ts'),
   pull: () => import('./commands/models-pull.ts'),
+  quality: () => import('./commands/models-quality.ts'),
   crds: () => import('./commands/crds.ts'),
   version: () => import('./commands/version.ts'),
   endpoint: () => import('./endpoint.ts'),
@@ -137,6 +138,16 @@ function addModelCommands(program: Command, terminal: Terminal, done: (exit: Exi
       const { modelsPull } = await load.pull();
       const { cacheDir } = readCliConfig();
       done(await modelsPull(uri, { ...options, cacheDir, terminal: talking(terminal, options.json) }));
+    });
+  json(models.command('quality'))
+    .description('measure what each quantisation of a model loses against float32')
+    .argument('<uri>', 'where the weights are, as for pull')
+    .option('--revision <name>', 'branch, tag or commit of a hub repository')
+    .option('--text <file...>', 'what to read (default: data/quality, English and Chinese)')
+    .action(async (uri: string, options: { revision?: string; text?: string[]; json?: boolean }) => {
+      const { modelsQuality } = await load.quality();
+      const { cacheDir } = readCliConfig();
+      done(await modelsQuality(uri, { ...options, cacheDir, terminal: talking(terminal, options.json) }));
     });
   reaching(models.command('list'))
     .description('list what the endpoint serves')

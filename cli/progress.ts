@@ -33,12 +33,21 @@ export class Progress {
   bytes(name: string, done: number, total: number | undefined): void {
     const size =
       total === undefined || total === 0 ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
-    if (this.#bars) this.#bar(name, done, total ?? done, size);
-    else this.#line(name, size, total !== undefined && total > 0 && done >= total);
+    this.#show(name, done, total, size);
+  }
+
+  /** Pieces so far, of how many. */
+  count(name: string, done: number, total: number): void {
+    this.#show(name, done, total, `${done} of ${total}`);
   }
 
   stop(): void {
     this.#bars?.stop();
+  }
+
+  #show(name: string, done: number, total: number | undefined, size: string): void {
+    if (this.#bars) this.#bar(name, done, total ?? done, size);
+    else this.#line(name, size, total !== undefined && total > 0 && done >= total);
   }
 
   #bar(name: string, done: number, total: number, size: string): void {
