@@ -38,7 +38,9 @@ export class Traffic {
       else this.#count('prompt', tokens);
       this.#count('completion', drawn);
     },
-    onEnd: ({ firstTokenMs, totalMs, completionTokens }) => {
+    onEnd: ({ firstTokenMs, totalMs, promptTokens, cachedTokens, completionTokens }) => {
+      this.#telemetry.count('runtimePrefixTokens', { result: 'hit' }, cachedTokens);
+      this.#telemetry.count('runtimePrefixTokens', { result: 'miss' }, promptTokens - cachedTokens);
       if (completionTokens > 0) this.#telemetry.observe('runtimeFirstTokenSeconds', {}, firstTokenMs / 1000);
       if (completionTokens < 2) return;
       this.#telemetry.observe('runtimeTokenSeconds', {}, (totalMs - firstTokenMs) / (completionTokens - 1) / 1000);

@@ -90,6 +90,12 @@ export const metrics = {
     help: 'Tokens computed.',
     labels: ['type'],
   },
+  runtimePrefixTokens: {
+    name: 'qwenfleet_runtime_prefix_cache_tokens_total',
+    kind: 'counter',
+    help: 'Prompt tokens of answers that ended, by whether they were in the cache already.',
+    labels: ['result'],
+  },
   runtimeStepSeconds: {
     name: 'qwenfleet_runtime_step_duration_seconds',
     kind: 'histogram',

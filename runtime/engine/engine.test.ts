@@ -62,9 +62,9 @@ describe('an engine', () => {
       expect((await Promise.all(choices)).map(({ tokens }) => tokens)).toEqual(alone);
       await beside;
       const computed = prefilled.reduce((sum, tokens) => sum + tokens, 0) - 2;
-      // Those that wait for a slot until the others are done compute it again.
-      expect(computed % prompt.length).toBe(0);
-      expect(computed / prompt.length).toBeLessThanOrEqual(slots === 4 ? 2 : 4);
+      // One that waits for a slot finds the first block of sixteen again.
+      const late = prompt.length - 16;
+      expect(computed).toBe(prompt.length + (slots === 4 ? late : 3 * late));
     }
   });
 
@@ -85,6 +85,64 @@ describe('an engine', () => {
       for (const { tokens } of await Promise.all(others)) expect(tokens).toEqual(wanted);
       await settled(engine);
     }
+  });
+
+  it('finds the beginning of a prompt again, and answers as if it had computed it', async () => {
+    const { engine } = engineOf({ slots: 3, slotTokens: 128 });
+    const system = Array.from({ length: 40 }, (_, at) => (at * 13) % 97);
+    const ask = (...rest: number[]): ReturnType<typeof collect> => collect(engine, request([...system, ...rest]));
+    const cached = [];
+    for (const rest of [[1], [2, 3], [4], [1]]) {
+      const { tokens, end } = await ask(...rest);
+      const alone = await collect(engineOf({ slotTokens: 128 }).engine, request([...system, ...rest]));
+      expect(tokens).toEqual(alone.tokens);
+      cached.push(end.cachedTokens);
+    }
+    // Whole blocks of sixteen, and never all of a prompt.
+    expect(cached).toEqual([0, 32, 32, 32]);
+  });
+
+  it('answers the same with a cache, whoever comes and goes beside', async () => {
+    const parts = [0, 1, 2].map((seed) => Array.from({ length: 24 }, (_, at) => (seed * 31 + at * 7) % 97));
+    const prompt = fc.array(fc.constantFrom(...parts, [5], [6, 7]), { minLength: 1, maxLength: 4 });
+    const arrival = fc.record({
+      prompt,
+      pauseMs: fc.nat(2),
+      leaves: fc.boolean(),
+      maxTokens: fc.integer({ min: 1, max: 8 }),
+    });
+    let hits = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(arrival, { minLength: 4, maxLength: 14 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (arrivals, slots) => {
+          const { engine } = engineOf({ slots, slotTokens: 128, stepMs: () => 0, failsAt: (step) => step % 17 === 16 });
+          const all = arrivals.map(async ({ prompt: pieces, pauseMs, leaves, maxTokens }, at) => {
+            await systemClock.sleep(at * pauseMs);
+            const controller = new AbortController();
+            if (leaves) setTimeout(() => controller.abort(), 1);
+            const asked = request(pieces.flat(), { maxTokens, signal: controller.signal });
+            return { asked, got: await collect(engine, asked).catch(() => undefined) };
+          });
+          for (const { asked, got } of await Promise.all(all)) {
+            if (!got) continue;
+            hits += got.end.cachedTokens;
+            expect(got.tokens).toEqual(
+              (
+                await collect(
+                  engineOf({ slotTokens: 128 }).engine,
+                  request(asked.promptTokens, { maxTokens: asked.maxTokens }),
+                )
+              ).tokens,
+            );
+          }
+          await settled(engine);
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(hits).toBeGreaterThan(0);
   });
 
   it('says how an answer ended, and what it took', async () => {

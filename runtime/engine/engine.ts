@@ -11,6 +11,7 @@ import type {
   GenerationRequest,
 } from './generation.ts';
 import type { EngineStats } from './model-engine.ts';
+import type { SlotMove } from './prefix-cache.ts';
 import { restsWithin } from './rest.ts';
 import { Scheduler, type ScheduledStep } from './scheduler.ts';
 import { completionTokens, endOf, type Sequence } from './sequence.ts';
@@ -185,7 +186,7 @@ export class Engine implements GenerationEngine {
     while (!this.#abandoned) {
       this.#lastTurnMs = this.#clock.nowMs();
       for (const active of this.#active.values()) if (active.cancelled) this.#fail(active, active.cancelled);
-      this.#scheduler.admit((sequence) => (sequence.startedMs = this.#clock.nowMs()));
+      this.#copy(this.#scheduler.admit((sequence) => (sequence.startedMs = this.#clock.nowMs())));
       const scheduled = this.#scheduler.next();
       if (!scheduled) return;
       await this.#turn(scheduled);
@@ -244,7 +245,7 @@ export class Engine implements GenerationEngine {
       return;
     }
     const { followers, moves } = this.#scheduler.share(scheduled);
-    for (const { from, to, tokens } of moves) this.#generator.copySlot(from, to, tokens);
+    this.#copy(moves);
     // Followers are of a step of one row.
     const answered = [...sequences.entries(), ...followers.map((follower) => [0, follower] as const)];
     for (const [row, sequence] of answered) this.#withActive(sequence, (active) => this.#next(active, rowAt(row)));
@@ -264,14 +265,18 @@ export class Engine implements GenerationEngine {
     const { sequence, stream, answer, seen } = active;
     const { request } = sequence;
     const token = sample(logits, request.sampling, { answer, seen, constraint: request.constraint }, active.rng);
-    if (completionTokens(sequence) === 0) sequence.firstTokenMs = this.#clock.nowMs();
+    const first = completionTokens(sequence) === 0;
+    if (first) sequence.firstTokenMs = this.#clock.nowMs();
     if (request.stopTokens.has(token)) return this.#finish(active, 'stop');
     sequence.tokens.push(token);
     if (request.internal !== true) this.#completionTokens += 1;
     answer.set(token, (answer.get(token) ?? 0) + 1);
     seen.add(token);
     stream.push({
-      token: request.topLogprobs === undefined ? { token } : withLogprobs(token, logits, request.topLogprobs),
+      token: {
+        ...(request.topLogprobs === undefined ? { token } : withLogprobs(token, logits, request.topLogprobs)),
+        ...(first ? { cachedTokens: sequence.reused } : {}),
+      },
     });
     request.constraint?.accept(token);
     if (request.constraint?.complete === true) this.#finish(active, 'stop');
@@ -281,21 +286,26 @@ export class Engine implements GenerationEngine {
   #finish(active: Active, reason: GenerationEnd['reason']): void {
     const nowMs = this.#clock.nowMs();
     this.#slotMs += (nowMs - active.sequence.startedMs - this.#slotMs) / 8;
-    this.#leave(active);
+    this.#leave(active, true);
     const end = endOf(active.sequence, reason, nowMs);
     active.stream.push({ end });
     if (active.sequence.request.internal !== true) this.#observer.onEnd?.(end);
   }
 
   #fail(active: Active, error: FleetError): void {
-    this.#leave(active);
+    // Cancellation is acted upon between steps, when what the slot holds is whole.
+    this.#leave(active, error.code === 'cancelled');
     active.stream.push({ error });
   }
 
   /** Never called while a step runs, but for sequences that have no slot: the copies below touch the cache. */
-  #leave({ sequence }: Active): void {
+  #leave({ sequence }: Active, sound: boolean): void {
     this.#active.delete(sequence);
-    for (const { from, to, tokens } of this.#scheduler.remove(sequence)) this.#generator.copySlot(from, to, tokens);
+    this.#copy(this.#scheduler.remove(sequence, sound));
+  }
+
+  #copy(moves: readonly SlotMove[]): void {
+    for (const { from, to, tokens } of moves) this.#generator.copySlot(from, to, tokens);
   }
 
   /** What fails for one sequence ends that one. */

@@ -55,6 +55,8 @@ export type GeneratedToken = {
   token: number;
   /** Of the prompt, not of the answer; only where `promptLogprobs` asks for them. The first has no log-probability. */
   ofPrompt?: true;
+  /** With the answer's first: prompt tokens that were found in the cache. */
+  cachedTokens?: number;
   logprob?: number;
   /** Likeliest first. */
   top?: Logprob[];

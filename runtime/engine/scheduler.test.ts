@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '@qwenfleet/core/errors';
-import { Scheduler, type SchedulerLimits, type SlotMove } from './scheduler.ts';
+import type { SlotMove } from './prefix-cache.ts';
+import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
 const limits: SchedulerLimits = { slots: 4, slotTokens: 64, prefillChunkTokens: 8, queueMax: 16 };

@@ -1,5 +1,6 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Step } from '../backend/backend.ts';
+import { PrefixCache, type SlotMove } from './prefix-cache.ts';
 import type { Sequence } from './sequence.ts';
 
 export type SchedulerLimits = {
@@ -14,9 +15,6 @@ export type SchedulerLimits = {
 /** What to run next; the sequences are in the order of the step's rows. */
 export type ScheduledStep = { kind: 'prefill' | 'decode'; step: Step; sequences: readonly Sequence[] };
 
-/** A cache slot that has to be copied before the next step. */
-export type SlotMove = { from: number; to: number; tokens: number };
-
 /**
  * Decides what the model computes next. Pure: no clock, no I/O, only the order of calls.
  *
@@ -28,10 +26,13 @@ export class Scheduler {
   readonly waiting: Sequence[] = [];
   readonly running: Sequence[] = [];
   readonly #limits: SchedulerLimits;
+  /** What lies in slots behind those that are in use. */
+  readonly #prefixes: PrefixCache;
   #prefillTurn = true;
 
   constructor(limits: SchedulerLimits) {
     this.#limits = limits;
+    this.#prefixes = new PrefixCache(limits.slots);
   }
 
   /**
@@ -58,16 +59,22 @@ export class Scheduler {
     this.waiting.push(sequence);
   }
 
-  /** Gives free slots to those that wait, in the order they came. */
-  admit(onStart: (sequence: Sequence) => void): void {
+  /**
+   * Gives free slots to those that wait, in the order they came.
+   * @returns the copies that bring in what is known of their prompts, to be made in order before the next step.
+   */
+  admit(onStart: (sequence: Sequence) => void): SlotMove[] {
+    const moves: SlotMove[] = [];
     while (this.running.length < this.#limits.slots) {
       const next = this.waiting.shift();
-      if (!next) return;
+      if (!next) break;
       next.phase = 'prefilling';
       next.slot = this.running.length;
       this.running.push(next);
+      moves.push(...this.#prefixes.begin(next, this.running));
       onStart(next);
     }
+    return moves;
   }
 
   /** The next step, or undefined when nothing runs. */
@@ -131,15 +138,16 @@ export class Scheduler {
   /**
    * Takes a sequence out, wherever it is. Returns the copies that close the gap, to be made in order before the next
    * step: the last that decodes takes its place, and the last that prefills the place of that one.
+   * @param sound what its slot holds is what was computed, and worth keeping for others that begin alike.
    */
-  remove(sequence: Sequence): SlotMove[] {
+  remove(sequence: Sequence, sound = true): SlotMove[] {
     const waitingAt = this.waiting.indexOf(sequence);
     if (waitingAt !== -1) this.waiting.splice(waitingAt, 1);
     const wasDecoding = sequence.phase === 'decoding';
     sequence.phase = 'finished';
     let gap = this.running.indexOf(sequence);
     if (gap === -1) return [];
-    const moves: SlotMove[] = [];
+    const moves = sound ? this.#prefixes.keep(sequence, this.running.length) : [];
     const lastDecoding = this.running.findLastIndex((other) => other.phase === 'decoding');
     if (wasDecoding && lastDecoding > gap) gap = this.#move(lastDecoding, gap, moves);
     if (gap < this.running.length - 1) this.#move(this.running.length - 1, gap, moves);
@@ -152,6 +160,7 @@ export class Scheduler {
     for (const sequence of [...this.waiting, ...this.running]) sequence.phase = 'finished';
     this.waiting.length = 0;
     this.running.length = 0;
+    this.#prefixes.clear();
   }
 
   /** Moves a sequence into the gap and returns the new gap. */

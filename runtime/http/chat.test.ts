@@ -240,3 +240,20 @@ it('a model of a test has a template unless it is taken away', () => {
   expect(fakeModel().loaded.served).toHaveProperty('template', expect.anything());
   expect(fakeModel({ template: null }).loaded.served).toHaveProperty('template', undefined);
 });
+
+describe('a prompt that begins like an earlier one', () => {
+  it('is told of in the usage, whole, streamed and stopped, and counted', async () => {
+    const served = await serve();
+    const messages = [{ role: 'user', content: 'the beginning of a long conversation' }];
+    const first = await whole({ messages }, Promise.resolve(served));
+    expect(first.usage.prompt_tokens_details.cached_tokens).toBe(0);
+    const stop = first.choices[0]?.message.content.slice(2, 4) ?? '';
+    const again = await whole({ messages, stop }, Promise.resolve(served));
+    const chunks = await streamed({ messages, stream_options: { include_usage: true } }, Promise.resolve(served));
+    expect(again.usage.prompt_tokens_details.cached_tokens).toBe(32);
+    expect(chunks.at(-1)?.usage?.prompt_tokens_details.cached_tokens).toBe(32);
+    expect(assembled(chunks).content).toBe(first.choices[0]?.message.content);
+    // What was stopped by its text is no answer that ended in the engine.
+    expect(await metricOf(served, 'qwenfleet_runtime_prefix_cache_tokens_total{result="hit"}')).toBe(32);
+  });
+});

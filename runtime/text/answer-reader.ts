@@ -47,6 +47,7 @@ export async function* readAnswer(
 ): AsyncGenerator<AnswerPiece, AnswerEnd, void> {
   const reader = new AnswerReader(options);
   const { promptTokens, echo = [] } = options;
+  let cached = 0;
   try {
     if (echo.length > 0) yield reader.echo(echo);
     for (;;) {
@@ -56,10 +57,11 @@ export async function* readAnswer(
         yield reader.last(reason === 'stop');
         return { ...reader.counts, promptTokens, finishReason: reader.finish(reason), cachedTokens };
       }
+      cached = next.value.cachedTokens ?? cached;
       const { piece, stopped } = reader.push(next.value);
       if (stopped) {
         yield piece;
-        return { ...reader.counts, promptTokens, finishReason: reader.finish('stop'), cachedTokens: 0 };
+        return { ...reader.counts, promptTokens, finishReason: reader.finish('stop'), cachedTokens: cached };
       }
       if (!isEmpty(piece)) yield piece;
     }
