@@ -18,7 +18,7 @@ export type Address = { id: string; url: string };
 export type Answer<Report> = { before: Report | undefined; after: Report | undefined };
 
 export type PollerParts<Report> = {
-  /** Whom to ask, by the key of the custom resource that they belong to, as they are now. */
+  /** Whom to ask, by the key of the custom resource that they belong to, as they are now. Called once a round. */
   addresses: () => ReadonlyMap<string, readonly Address[]>;
   /** Throws on what is no report. */
   read: (json: unknown) => Report;
@@ -34,6 +34,7 @@ type Heard<Report> = { atMs: number; report: Report };
 export class LoadPoller<Report> {
   readonly #parts: PollerParts<Report>;
   readonly #heard = new Map<string, Heard<Report>>();
+  #asked: ReadonlyMap<string, readonly Address[]> = new Map();
 
   constructor(parts: PollerParts<Report>) {
     this.#parts = parts;
@@ -46,10 +47,10 @@ export class LoadPoller<Report> {
     }
   }
 
-  /** The last report of each pod of a custom resource; undefined for those that are silent. */
+  /** The last report of each pod of a custom resource that was asked; undefined for those that are silent. */
   reports(key: string): (Report | undefined)[] {
     const nowMs = this.#parts.clock.nowMs();
-    return (this.#parts.addresses().get(key) ?? []).map(({ id }) => {
+    return (this.#asked.get(key) ?? []).map(({ id }) => {
       const heard = this.#heard.get(id);
       return heard && nowMs - heard.atMs <= staleMs ? heard.report : undefined;
     });
@@ -57,6 +58,7 @@ export class LoadPoller<Report> {
 
   async #round(signal: AbortSignal): Promise<void> {
     const addresses = this.#parts.addresses();
+    this.#asked = addresses;
     const all = [...addresses.values()].flat();
     const present = new Set(all.map(({ id }) => id));
     for (const id of this.#heard.keys()) if (!present.has(id)) this.#heard.delete(id);
