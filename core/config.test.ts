@@ -19,7 +19,7 @@ describe('a configuration', () => {
   it('is complete once parsed: every default is in it', () => {
     expect(parseConfig(routerConfigSchema, { pools: [pool] }, 'router')).toMatchObject({
       listen: { host: '127.0.0.1', port: 8080 },
-      pools: [{ hold: { queueMax: 256 }, capabilities: { tools: false } }],
+      pools: [{ hold: { queueMax: 1_000 }, capabilities: { tools: false } }],
       retry: { attemptsMax: 3 },
     });
     expect(

@@ -36,7 +36,7 @@ describe('a fleet file', () => {
     expect(fleet.deployments[0]?.spec).toMatchObject({
       quantization: 'none',
       hardware: { class: 'cpu', count: 1 },
-      coldStart: { maxQueued: 256, holdTimeout: '120s', keepAlive: '15s' },
+      coldStart: { maxQueued: 1_000, holdTimeout: '120s', keepAlive: '15s' },
       drain: { preStop: '15s', gracePeriod: '120s' },
       paused: false,
     });

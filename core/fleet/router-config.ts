@@ -51,7 +51,7 @@ export const poolConfigSchema = z.strictObject({
   hold: z
     .strictObject({
       /** Requests held while the pool has no ready replica, and their bytes. */
-      queueMax: z.int().min(0).default(256),
+      queueMax: z.int().min(0).default(1_000),
       queueBytesMax: z
         .int()
         .min(0)

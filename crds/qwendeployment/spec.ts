@@ -106,10 +106,10 @@ export const specSchema = z
     coldStart: z
       .strictObject({
         maxQueued: count(
-          'Requests held while the pool has no ready replica; one more is refused with 503.',
+          'Requests held while the pool has no ready replica, 64 MiB of them at the most; one more is refused with 429.',
           0,
           100_000,
-        ).default(256),
+        ).default(1000),
         holdTimeout: duration('Longest time that a request is held.').default('120s'),
         keepAlive: duration('How often a held stream gets a comment, so that nothing between cuts it.').default('15s'),
         fallbackTier: z

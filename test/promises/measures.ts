@@ -3,6 +3,7 @@ import { readySeconds } from './measures/fleet/ready-seconds.ts';
 import { restartSeconds } from './measures/fleet/restart-seconds.ts';
 import { startLines } from './measures/fleet/start-lines.ts';
 import { stopSeconds } from './measures/fleet/stop-seconds.ts';
+import { zeroLost, zeroOverheadMs } from './measures/operator/rush.ts';
 import { overheadMs } from './measures/router/overhead-ms.ts';
 import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
@@ -17,6 +18,8 @@ export const measures: Readonly<Record<string, Measure>> = {
   'fleet.ready-seconds': readySeconds,
   'fleet.restart-seconds': restartSeconds,
   'fleet.lost-requests': lostRequests,
+  'operator.zero-lost': zeroLost,
+  'operator.zero-overhead-ms': zeroOverheadMs,
   'runtime.parity': parity,
   'runtime.batch-ratio': batchRatio,
   'router.overhead-ms': overheadMs,
