@@ -52,6 +52,15 @@ describe('a cache', () => {
     expect(store.put(object('x', 13))?.type).toBe('added');
   });
 
+  it('does not bring back what was deleted before anybody heard that it was made', () => {
+    const store = new Store();
+    expect(store.remove(object('x', 8))).toBeUndefined();
+    expect(store.put(object('x', 7))).toBeUndefined();
+    expect(store.remove(object('x', 6))).toBeUndefined();
+    expect(store.put(object('x', 7))).toBeUndefined();
+    expect(store.put(object('x', 9))?.type).toBe('added');
+  });
+
   it('takes a full list as the truth, even an older one: the server may come from a backup', () => {
     const store = new Store();
     store.put(object('kept', 5));

@@ -70,10 +70,10 @@ export class Store<T extends KubeObject> implements Cache<T> {
   /** Takes a deletion as told by a watch, with the object's last state. */
   remove(last: T): Change<T> | undefined {
     const key = keyOf(last);
-    const held = this.#objects.get(key);
-    if (!held) return undefined;
-    const order = compareVersions(last.metadata.resourceVersion, held.metadata.resourceVersion);
-    if (order !== undefined && order < 0) return undefined;
+    if (!this.isNews(last) && this.#objects.get(key)?.metadata.resourceVersion !== last.metadata.resourceVersion) {
+      return undefined;
+    }
+    // Buried though it is not held: the event that made it may come after the one that took it away.
     this.#bury(key, last.metadata.resourceVersion);
     return this.#delete(key);
   }
