@@ -190,6 +190,13 @@ describe('the status', () => {
     expect(worthWriting(undefined, status)).toBe(true);
   });
 
+  it('is not worth writing because something waits, and waits no more, near a boundary', () => {
+    const saying = (reason: string) => toStatus({ ...last, reason }, { nowMs: 99_750, epochMs });
+    const waiting = saying('Concurrency 5.1 over 30 s, target 2.8 a replica; waits before it shrinks');
+    expect(worthWriting(saying('Concurrency 5.2 over 30 s, target 2.8 a replica'), waiting)).toBe(false);
+    expect(worthWriting(saying('nobody reports Concurrency: nothing changes'), waiting)).toBe(true);
+  });
+
   it('is not worth writing because a calendar was set right by a few milliseconds', () => {
     const at = (laterMs: number) => stored(toStatus(last, { nowMs: 99_750, epochMs: epochMs + laterMs }));
     expect(at(7)).not.toEqual(at(0));

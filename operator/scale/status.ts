@@ -84,8 +84,8 @@ const visible = ({ desired, recommended, panic, reason, history = [] }: ScalingS
   history: history.map(({ at: _at, ...decision }) => decision),
 });
 
-/** `Concurrency 12.3 over 60 s` changes with every tick while nothing happens. */
-const withoutFigures = (reason = ''): string => reason.replace(/\d+(\.\d+)?/g, '#');
+/** `Concurrency 12.3 over 60 s` changes with every tick while nothing happens, and so does what waits near a boundary. */
+const withoutFigures = (reason = ''): string => reason.replace(/; waits .*$/, '').replace(/\d+(\.\d+)?/g, '#');
 
 /** A burst is answered for one stable window at most, whatever a clock elsewhere said. */
 function panicUntil({ panicUntil: until }: ScalingStatus, spec: ScaleSpec, time: Instant): number | undefined {
