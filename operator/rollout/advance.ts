@@ -27,8 +27,9 @@ export function advance(draft: Draft, observed: Observed, spec: RolloutSpec, now
   const goal = hurts ? frozen(turn) : move.goal;
   const goals = { [state.current]: goal.stable, [turn.update.revision]: goal.update };
   const { desired, limits } = turn;
-  const bounds = { cap: strategy.capOf(desired, limits), floor: move.floor ?? desired - limits.unavailable };
-  const replicas = shift(serving(state, observed.revisions), goals, bounds);
+  const weight = hurts ? state.weight : move.weight;
+  const bounds = { cap: strategy.capOf(desired, limits), floor: desired - limits.unavailable };
+  const replicas = shift(serving({ ...state, weight }, observed.revisions, spec), goals, bounds);
   if (move.done && !hurts) return { ...completed({ ...draft, state }, spec, nowMs), replicas };
   const moved = { step: move.step, weight: move.weight, stepStartedAtMs: move.stepStartedAtMs, reason: move.reason };
   const kept = hurts ? { reason: trouble.message } : moved;

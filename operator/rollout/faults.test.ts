@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Pool, plainSpec } from './harness/pool.ts';
 import { next } from './next.ts';
-import { serving, trafficOf } from './traffic.ts';
+import { serving, trafficOf, trusted } from './traffic.ts';
 import { drainFirstOf, withinReach } from './turn.ts';
 import type { Observed, RevisionView, RolloutState } from './types.ts';
 
@@ -46,6 +46,32 @@ describe('a pool that is paused', () => {
   });
 });
 
+describe('a replica that gets nothing', () => {
+  const views = [view('a', 3), view('b', 1)];
+
+  it('does not count as available', () => {
+    const coming = stateOf({ update: 'b', weight: 0 });
+    expect(serving(coming, views, plainSpec).map(({ ready }) => ready)).toEqual([3, 0]);
+    expect(serving({ ...coming, weight: 100 }, views, plainSpec).map(({ ready }) => ready)).toEqual([0, 1]);
+    expect(serving(coming, [view('a', 3, 0), view('b', 1)], plainSpec).map(({ ready }) => ready)).toEqual([0, 1]);
+  });
+
+  it('counts where a header asks for it', () => {
+    const abTest = { weight: 50, header: { name: 'x-arm', value: 'b' }, minRequests: 1 };
+    const testing = stateOf({ update: 'b', weight: 0, strategy: 'ABTest' });
+    expect(serving(testing, views, { abTest }).map(({ ready }) => ready)).toEqual([3, 1]);
+  });
+
+  it('does not let an old one go while a refused decision is told again', () => {
+    const told = stateOf({ update: 'b', round: 1, weight: 0, told: { a: 2, b: 1, x: 0 } });
+    const observed = seen('b', 3, view('a', 3), view('b', 1), view('x', 5, 0));
+    expect(next(told, observed, { ...plainSpec, maxUnavailable: 0, maxSurge: 1 }, 1_000).replicas).toEqual({
+      a: 3,
+      b: 1,
+    });
+  });
+});
+
 describe('accelerators that are missing', () => {
   it('are counted with those that a replica on its way out still holds', () => {
     const views = [
@@ -64,8 +90,8 @@ describe('a revision that was taken back', () => {
 
   it('does not count as available while anything else answers', () => {
     const views = [view('a', 1), view('old', 1), view('bad', 2)];
-    expect(serving(state, views).map(({ ready }) => ready)).toEqual([1, 1, 0]);
-    expect(serving(state, [view('a', 1, 0), view('bad', 2)]).map(({ ready }) => ready)).toEqual([0, 2]);
+    expect(trusted(state, views).map(({ ready }) => ready)).toEqual([1, 1, 0]);
+    expect(trusted(state, [view('a', 1, 0), view('bad', 2)]).map(({ ready }) => ready)).toEqual([0, 2]);
     const { replicas } = next({ ...state, told: { a: 1, old: 1, bad: 2 } }, seen('bad', 3, ...views), plainSpec, 1_000);
     expect(replicas, 'the one that serves stays, the one that hurts goes').toEqual({ a: 1, old: 1 });
   });
@@ -73,7 +99,7 @@ describe('a revision that was taken back', () => {
   it('gets no traffic in the next rollout either', () => {
     const past = { revision: 'bad', atMs: 0, outcome: 'RolledBack', message: '' } as const;
     const later = stateOf({ update: 'c', rejected: undefined, history: [past] });
-    expect(serving(later, [view('a', 1), view('bad', 2)]).map(({ ready }) => ready)).toEqual([1, 0]);
+    expect(trusted(later, [view('a', 1), view('bad', 2)]).map(({ ready }) => ready)).toEqual([1, 0]);
     expect(trafficOf(later, [view('a', 1), view('bad', 2)], plainSpec, 3).weights).toEqual({ a: 100 });
   });
 });
@@ -123,4 +149,23 @@ describe('blue and green', () => {
     for (const { weights } of pool.seen) expect(weights['c'] ?? 0).toBe(0);
     expect(pool.ready('a')).toBe(4);
   });
+});
+
+it('a test of two revisions counts no replica as available that gets nothing', () => {
+  const abTest = { weight: 50, header: undefined, minRequests: 1_000 };
+  const pool = new Pool({ spec: { strategy: 'ABTest', abTest }, desired: 5 }).ask('b', { loadMs: 20_000 });
+  pool.run(21_000).ask('c', { loadMs: 20_000 });
+  for (let at = 0; at < 120; at += 1) {
+    pool.run(1_000);
+    const { weights } = pool.seen.at(-1) ?? { weights: {} };
+    const serving = Object.keys(weights).reduce((sum, revision) => sum + pool.ready(revision), 0);
+    expect(serving, `${pool.nowMs} ms: ${JSON.stringify(weights)}`).toBeGreaterThanOrEqual(4);
+  }
+});
+
+it('a canary goes on when every old replica is broken, and all of the traffic is its own', () => {
+  const pool = new Pool({ spec: { strategy: 'Canary' }, desired: 3 }).ask('b');
+  for (let at = 0; at < 3; at += 1) pool.breakOne('a');
+  pool.runUntil(({ state }) => state.current === 'b', 1_200_000).run(20_000);
+  expect(pool.ready('b')).toBe(3);
 });

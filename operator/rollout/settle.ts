@@ -15,7 +15,7 @@ export function settle(draft: Draft, observed: Observed, spec: RolloutSpec, nowM
   return {
     ...draft,
     state,
-    replicas: shift(serving(state, observed.revisions), goals, boundsOf(state, observed, spec, nowMs)),
+    replicas: shift(serving(state, observed.revisions, spec), goals, boundsOf(state, observed, spec, nowMs)),
   };
 }
 
@@ -25,7 +25,7 @@ export function settle(draft: Draft, observed: Observed, spec: RolloutSpec, nowM
  */
 export function resume(draft: Draft, observed: Observed, spec: RolloutSpec, nowMs: number): Ticked {
   const { state } = draft;
-  const replicas = shift(serving(state, observed.revisions), state.told, boundsOf(state, observed, spec, nowMs));
+  const replicas = shift(serving(state, observed.revisions, spec), state.told, boundsOf(state, observed, spec, nowMs));
   if (state.update === undefined) return { ...draft, replicas };
   const kept = { ...draft, state: { ...state, reason: 'waits until replicas are as they were told to be' } };
   const trouble = late(state.progress, spec.progressDeadlineMs, nowMs);

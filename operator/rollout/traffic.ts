@@ -8,13 +8,27 @@ export function distrusted({ rejected, history }: RolloutState, revision: string
   return outcome === 'RolledBack' || outcome === 'Aborted';
 }
 
-/** Revisions as they count for availability: one that was taken back serves nobody as soon as anything else answers. */
-export function serving(state: RolloutState, revisions: readonly RevisionView[]): RevisionView[] {
+/** Revisions as they count: one that was taken back serves nobody as soon as anything else answers. */
+export function trusted(state: RolloutState, revisions: readonly RevisionView[]): RevisionView[] {
   const { current, update } = state;
   const useless = ({ revision }: RevisionView): boolean =>
     revision !== current && revision !== update && distrusted(state, revision);
   const others = revisions.some((view) => !useless(view) && readyOf(view) > 0);
   return others ? revisions.map((view) => (useless(view) ? { ...view, ready: 0 } : view)) : [...revisions];
+}
+
+/** Revisions as they count for availability: a replica that gets nothing is missed by nobody, and replaces nobody. */
+export function serving(
+  state: RolloutState,
+  revisions: readonly RevisionView[],
+  { abTest }: Pick<RolloutSpec, 'abTest'>,
+): RevisionView[] {
+  const { update, weight, strategy, promoted } = state;
+  const byHeader = strategy === 'ABTest' && !promoted && abTest?.header !== undefined;
+  const views = trusted(state, revisions);
+  const isSent = ({ revision }: RevisionView): boolean => (revision === update ? weight > 0 || byHeader : weight < 100);
+  const answers = views.some((view) => isSent(view) && readyOf(view) > 0);
+  return answers ? views.map((view) => (isSent(view) ? view : { ...view, ready: 0 })) : views;
 }
 
 /** Percent of the update where traffic follows replicas. */

@@ -2,7 +2,7 @@ import { armsOf, judge } from './analysis.ts';
 import { limitsOf, readyOf } from './shift.ts';
 import { strategies } from './strategies.ts';
 import type { Turn } from './strategy/strategy.ts';
-import { serving } from './traffic.ts';
+import { trusted } from './traffic.ts';
 import type { Observed, RevisionView, RolloutSpec, RolloutState } from './types.ts';
 
 /** How long a replica may wait for an accelerator before it counts as starved, and an old one makes room for it. */
@@ -47,7 +47,7 @@ export function drainFirstOf(
 }
 
 const oldReadyOf = (state: RolloutState, { revisions }: Observed): number =>
-  serving(state, revisions)
+  trusted(state, revisions)
     .filter(({ revision }) => revision !== state.update)
     .reduce((sum, view) => sum + readyOf(view), 0);
 

@@ -27,8 +27,6 @@ export type Move = {
   /** Replicas that both revisions should have at this step. */
   goal: { stable: number; update: number };
   step: number;
-  /** Fewest ready replicas that may be left by removing some, where that is not what the limits say. */
-  floor?: number | undefined;
   /** Percent of the traffic for the update. */
   weight: number;
   stepStartedAtMs: number | undefined;
@@ -51,7 +49,8 @@ export type Strategy = {
 /** As many as the limits allow. */
 export const withSurge = (desired: number, { surge }: Limits): number => desired + surge;
 
-/** When the routers began to send this weight: undefined until they do. */
-export function stepStart({ state, update, counting, nowMs }: Turn, weight: number): number | undefined {
-  return state.stepStartedAtMs ?? (counting && update.weight === weight ? nowMs : undefined);
+/** When the routers began to send this weight, or more because nothing else answers: undefined until they do. */
+export function stepStart({ state, update, oldReady, counting, nowMs }: Turn, weight: number): number | undefined {
+  const sent = update.weight === weight || (oldReady === 0 && update.weight > weight);
+  return state.stepStartedAtMs ?? (counting && sent ? nowMs : undefined);
 }

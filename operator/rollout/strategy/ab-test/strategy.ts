@@ -1,5 +1,6 @@
 import { readyOf } from '../../shift.ts';
 import { split } from '../../split.ts';
+import { shareOfReady } from '../../traffic.ts';
 import { replaceAll } from '../replace-all.ts';
 import { stepStart, withSurge, type Move, type Strategy, type Turn } from '../strategy.ts';
 
@@ -19,10 +20,12 @@ function next(turn: Turn): Move {
   const standing = readyOf(update) >= goal.update;
   // With a header the weights send nothing by chance.
   const given = header ? 0 : weight;
+  // What is ready serves: it counts among the replicas that may not be fewer.
+  const carried = Math.max(state.weight, shareOfReady(turn.oldReady, readyOf(update)));
   return {
     goal,
     step: state.step,
-    weight: standing || state.stepStartedAtMs !== undefined ? given : 0,
+    weight: standing || state.stepStartedAtMs !== undefined ? given : Math.min(given, carried),
     stepStartedAtMs: standing ? stepStart(turn, given) : state.stepStartedAtMs,
     waits: standing ? 'person' : 'replicas',
     done: false,

@@ -16,7 +16,7 @@ export const blueGreen: Strategy = {
 };
 
 function next(turn: Turn): Move {
-  const { state, desired, update, stable, limits } = turn;
+  const { state, desired, update, stable } = turn;
   // Nothing to switch: nobody is served by the old revision.
   if (desired === 0 || (stable.replicas === 0 && state.step === step.build)) return replaceAll(turn);
   if (state.step >= step.clear || (state.promoted && state.step === step.standBy)) return clear(turn);
@@ -25,8 +25,6 @@ function next(turn: Turn): Move {
     const complete = ready >= desired;
     return {
       ...both(turn),
-      // The second set serves nobody yet, so the first must be whole without it.
-      floor: desired - limits.unavailable + ready,
       step: complete ? step.standBy : step.build,
       weight: complete ? 100 : 0,
       waits: complete ? 'time' : 'replicas',
@@ -67,8 +65,6 @@ function clear(turn: Turn): Move {
   return {
     ...move,
     goal: { stable: 0, update: desired },
-    // Nobody is served by the old ones any more, however many of the new ones answer.
-    floor: readyOf(update) > 0 ? 0 : undefined,
     step: step.clear,
     weight: readyOf(update) > 0 ? 100 : 0,
   };
