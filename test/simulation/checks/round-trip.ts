@@ -1,0 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Instant } from '@qwenfleet/core/clock';
+import { fromStatus } from '@qwenfleet/operator/rollout/status';
+import type { RolloutState } from '@qwenfleet/operator/rollout/types';
+import type { Status } from '../world/objects.ts';
+
+/** A state is the same after it went through the status, in the middle of a rollout too. */
+export function lostOnTheWay(state: RolloutState, { rollout }: Status, time: Instant): string | undefined {
+  const [was, is] = [plain(state), plain(fromStatus(rollout, time))];
+  if (isDeepStrictEqual(was, is)) return undefined;
+  return `a state changes on its way through the status: ${JSON.stringify(was)} became ${JSON.stringify(is)}`;
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
