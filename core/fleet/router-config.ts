@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { tierSchema } from './tier.ts';
 
 /** Revisions of one pool that may have a weight of their own at the same time. */
-export const revisionsMax = 8;
+export const revisionsMax = 16;
 
 /** Percent of a pool's requests by revision; revisions that are not named share what is left of 100. */
 const weightsSchema = z

@@ -1,3 +1,4 @@
+import { revisionsMax } from '@qwenfleet/core/fleet/router-config';
 import { z } from 'zod';
 import { count, text } from '../field.ts';
 
@@ -12,7 +13,7 @@ const interval = (description: string) =>
 /** Why a revision is what it is, in a word for programs and in words for people. */
 export const messageLengthMax = 512;
 /** Revisions that may have replicas at once: one that serves, one that comes, and those that still leave. */
-export const revisionsMax = 16;
+export { revisionsMax } from '@qwenfleet/core/fleet/router-config';
 /** What `revisionHistoryLimit` allows at most. */
 export const pastMax = 50;
 
@@ -82,7 +83,11 @@ export const rolloutStatusSchema = z
     replicas: z
       .array(
         z
-          .strictObject({ revision: revision('The revision.'), replicas: replicas('Replicas it was told to have.') })
+          .strictObject({
+            revision: revision('The revision.'),
+            replicas: replicas('Replicas it was told to have.'),
+            weight: count('Percent of the traffic that routers are told to give it.', 0, 100).optional(),
+          })
           .describe('One revision.'),
       )
       .max(revisionsMax)

@@ -25,6 +25,7 @@ import type { Address, LoadPoller } from './load/poller.ts';
 import { asksReplicas, replicaAddresses, replicaPoller, urlOf } from './load/replicas.ts';
 import { loadsOf, routerPoller } from './load/routers.ts';
 import { isReadable, poolOf, routerOf } from './parse.ts';
+import type { RouterReports } from './pool/arm-counter.ts';
 import { PoolController } from './pool/controller.ts';
 import { RouterController, takes } from './router/controller.ts';
 
@@ -90,6 +91,7 @@ export class ClusterOperator {
       loadsOf: (object) => this.#loadsOf(object),
       replicaLoadsOf: (object) => this.#replicaLoads.reports(keyOf(object)),
       routerOf: (object) => this.#routerOf(object),
+      reportsOf: (object) => this.#reportsOf(object),
     });
     const hardware = new HardwareController({
       client,
@@ -219,6 +221,19 @@ export class ClusterOperator {
   #routerServiceOf(pool: CustomObject): RouterService | undefined {
     const [router] = this.#routersOf(pool);
     return router && { name: router.metadata.name, port: routerOf(router).spec.listen.port };
+  }
+
+  /** Undefined where no router takes the pool. */
+  #reportsOf(pool: CustomObject): RouterReports | undefined {
+    const routers = this.#routersOf(pool);
+    if (routers.length === 0) return undefined;
+    const heard = routers.flatMap((router) => this.#routerLoads.heard(keyOf(router)));
+    return new Map(
+      heard.flatMap(({ id, report }) => {
+        const own = report?.[pool.metadata.name];
+        return own ? [[id, own] as const] : [];
+      }),
+    );
   }
 
   #routerOf(pool: CustomObject): Observed['router'] {

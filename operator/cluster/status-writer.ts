@@ -19,34 +19,31 @@ export function conditionsOf(
   );
 }
 
+/**
+ * Writes the status of an object as the cache has it, unless that would change nothing. Throws a conflict when the object
+ * has changed since, where `unmoved` asks for that.
+ * @returns the object as it is then; undefined where nothing was written.
+ */
+export async function writeStatus(
+  client: KubeClient,
+  { resource, object, status, asWritten = status, unmoved = false }: StatusWrite,
+  signal: AbortSignal,
+): Promise<CustomObject | undefined> {
+  if (isDeepStrictEqual(plain(object.status), plain(asWritten))) return undefined;
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace, resourceVersion } = metadata;
+  const at = { name, ...(namespace && { namespace }), ...(unmoved && resourceVersion && { resourceVersion }) };
+  const wanted: CustomObject = { apiVersion, kind, metadata: at, status: plain(status) };
+  return client.applyStatus(wanted, { fieldManager, force: true, signal, resource });
+}
 export type StatusWrite = {
   resource: Resource<CustomObject>;
   object: CustomObject;
   status: object;
+  /** The status without what is no reason to write, where there is such. */
   asWritten?: object;
+  unmoved?: boolean;
 };
-
-/**
- * Writes the status of an object as the cache has it, unless that would change nothing. `asWritten` is the status without
- * what is no reason to write, where there is such.
- */
-export async function writeStatus(
-  client: KubeClient,
-  { resource, object, status, asWritten = status }: StatusWrite,
-  signal: AbortSignal,
-): Promise<void> {
-  if (isDeepStrictEqual(plain(object.status), plain(asWritten))) return;
-  const wantedStatus = plain(status);
-  const { apiVersion, kind, metadata } = object;
-  const { name, namespace } = metadata;
-  const wanted: CustomObject = {
-    apiVersion,
-    kind,
-    metadata: { name, ...(namespace && { namespace }) },
-    status: wantedStatus,
-  };
-  await client.applyStatus(wanted, { fieldManager, force: true, signal, resource });
-}
 
 /**
  * As JSON has it: without what is undefined, with keys in any order, and without empty objects. Where fields have gone,

@@ -1,7 +1,7 @@
 import type { Instant } from '@qwenfleet/core/clock';
 import { momentOf, stampOf } from '@qwenfleet/core/timestamp';
 import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
-import { messageLengthMax, pastMax } from '@qwenfleet/crds/qwendeployment/rollout-status';
+import { messageLengthMax, pastMax, revisionsMax } from '@qwenfleet/crds/qwendeployment/rollout-status';
 import type { AbResult, ArmResult } from './ab-result.ts';
 import type { HotState } from './hot/drive.ts';
 import type { Interval } from './statistics/interval.ts';
@@ -17,7 +17,8 @@ const nothingSeen = Number.MAX_SAFE_INTEGER;
 const replicasMax = 100_000;
 
 /** The state of a rollout as a resource's `status.rollout`: everything that a next process needs, in bounded size. */
-export function toStatus({ state, abTest }: Pick<Decision, 'state'> & Partial<Decision>, time: Instant): RolloutStatus {
+export function toStatus(decision: Pick<Decision, 'state'> & Partial<Decision>, time: Instant): RolloutStatus {
+  const { state, abTest, traffic } = decision;
   const stamp = (atMs: number): string => stampOf(atMs, time);
   const { progress, rejected, hot, obeyed, drainFirst } = state;
   return {
@@ -33,7 +34,7 @@ export function toStatus({ state, abTest }: Pick<Decision, 'state'> & Partial<De
     progress: { at: stamp(progress.atMs), ready: progress.ready, old: Math.min(progress.old, replicasMax) },
     ...(drainFirst ? { drainFirst: { replicas: drainFirst.reach, at: stamp(drainFirst.atMs) } } : {}),
     promoted: state.promoted,
-    replicas: Object.entries(state.told).map(([revision, replicas]) => ({ revision, replicas })),
+    replicas: replicasStatus(state.told, traffic),
     ...(rejected ? { rejected: rejectedStatus(rejected, stamp) } : {}),
     obeyed: {
       ...(obeyed.promote === undefined ? {} : { promote: obeyed.promote }),
@@ -55,10 +56,16 @@ export function worthWriting(stored: RolloutState | undefined, next: RolloutStat
   return stored === undefined || visible(stored) !== visible(next);
 }
 
-function visible({ progress, reason, ...rest }: RolloutState): string {
-  const minute = rest.update === undefined ? undefined : Math.floor(progress.atMs / 60_000);
-  return JSON.stringify({ ...rest, minute, reason: reason.replace(/\d+(\.\d+)?/g, '#') });
+function visible({ progress, drainFirst, reason, ...rest }: RolloutState): string {
+  const moved = rest.update === undefined ? undefined : minuteOf(progress.atMs);
+  const drains = drainFirst && { ...drainFirst, atMs: minuteOf(drainFirst.atMs) };
+  return JSON.stringify({ ...rest, moved, drains, reason: withoutFigures(reason) });
 }
+
+const minuteOf = (atMs: number): number => Math.floor(atMs / 60_000);
+
+/** Words as they are, whatever is counted in them. */
+export const withoutFigures = (message: string): string => message.replace(/\d+(\.\d+)?/g, '#');
 
 /** The state as the last process of the operator left it; undefined where there was none, and `next` adopts what it finds. */
 export function fromStatus(status: RolloutStatus | undefined, time: Instant): RolloutState | undefined {
@@ -101,6 +108,18 @@ function rejectedState(rejected: RolloutStatus['rejected'], time: Instant): Roll
 const moment = (stamp: string | undefined, time: Instant): number => momentOf(stamp, time) ?? time.nowMs;
 
 type Stamp = (atMs: number) => string;
+
+/** What each revision was told, and its share; one that is left out gets nothing. */
+function replicasStatus(
+  told: RolloutState['told'],
+  traffic: Decision['traffic'] | undefined,
+): NonNullable<RolloutStatus['replicas']> {
+  const weights = traffic?.weights ?? {};
+  return [...new Set([...Object.keys(told), ...Object.keys(weights)])].slice(0, revisionsMax).map((revision) => {
+    const weight = weights[revision];
+    return { revision, replicas: told[revision] ?? 0, ...(weight === undefined ? {} : { weight }) };
+  });
+}
 
 const rejectedStatus = (
   { revision, reason, message, atMs }: NonNullable<RolloutState['rejected']>,

@@ -9,6 +9,10 @@ export const tierLabel = 'qwenfleet.io/tier';
 export const roleLabel = 'qwenfleet.io/role';
 export const routerLabel = 'qwenfleet.io/router';
 
+/** On a QwenDeployment, with a revision as its value: brings it in without further steps, or takes it back. */
+export const promoteAnnotation = 'qwenfleet.io/promote';
+export const abortAnnotation = 'qwenfleet.io/abort';
+
 /** Selects everything that the operator makes. */
 export const managedLabels: Labels = {
   'app.kubernetes.io/managed-by': 'qwenfleet',

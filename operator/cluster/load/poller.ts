@@ -49,10 +49,15 @@ export class LoadPoller<Report> {
 
   /** The last report of each pod of a custom resource that was asked; undefined for those that are silent. */
   reports(key: string): (Report | undefined)[] {
+    return this.heard(key).map(({ report }) => report);
+  }
+
+  /** The same, with whose it is. */
+  heard(key: string): { id: string; report: Report | undefined }[] {
     const nowMs = this.#parts.clock.nowMs();
     return (this.#asked.get(key) ?? []).map(({ id }) => {
       const heard = this.#heard.get(id);
-      return heard && nowMs - heard.atMs <= staleMs ? heard.report : undefined;
+      return { id, report: heard && nowMs - heard.atMs <= staleMs ? heard.report : undefined };
     });
   }
 

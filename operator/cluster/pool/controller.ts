@@ -1,27 +1,29 @@
 import type { Instant } from '@qwenfleet/core/clock';
 import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
+import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
 import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
-import { clusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
 import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
 import type { ReplicaSample } from '../../scale/metrics.ts';
 import { toStatus } from '../../scale/status.ts';
 import type { Integrations } from '../../specs/capabilities.ts';
 import type { RouterService } from '../../specs/pool/scaled-object.ts';
 import type { Images } from '../../specs/images.ts';
-import { revisionLabel } from '../../specs/labels.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
-import { isWorkload, poolKind, type CustomObject } from '../kinds.ts';
+import { poolKind, type CustomObject } from '../kinds.ts';
 import { writeStatus } from '../status-writer.ts';
+import { writeObjects } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
-import { readyChange, statusOf, withoutMemoryNews, writtenStatus } from './status.ts';
-import { givenReplicas, handOver, keptWorkloads, sizesOf, toldReplicas, writeSizes } from './workloads.ts';
+import type { RouterReports } from './arm-counter.ts';
+import { PoolRollout, type Rollout } from './rollout.ts';
+import { readyChange, statusOf, withoutMemoryNews, writtenStatus, type WrittenStatus } from './status.ts';
+import { givenReplicas, handOver, toldReplicas } from './workloads.ts';
 
 export type PoolControllerParts = {
   client: KubeClient;
@@ -41,12 +43,25 @@ export type PoolControllerParts = {
   replicaLoadsOf: (object: CustomObject) => readonly (ReplicaSample | undefined)[];
   /** Whether the routers that should know the pool know it as it is. */
   routerOf: (object: CustomObject) => Observed['router'];
+  /** The whole last report of each router; undefined where no router takes the pool. */
+  reportsOf: (object: CustomObject) => RouterReports | undefined;
 };
+
+/** What is remembered of a pool from look to look; everything that matters for longer is in its status. */
+type Memory = {
+  scaler: PoolScaler | undefined;
+  rollout: PoolRollout;
+  /** The version that was last written to: as long as the cache has it still, it is behind. */
+  overwritten: string | undefined;
+};
+
+/** A cache that is behind brings the next version by itself; should it not, the pool is looked at again. */
+const behindMs = 1_000;
 
 /** Brings one QwenDeployment's objects to what its spec means, its replicas to what its scaler wants, and says so. */
 export class PoolController {
   readonly #parts: PoolControllerParts;
-  readonly #scalers = new Map<string, PoolScaler>();
+  readonly #memories = new Map<string, Memory>();
 
   constructor(parts: PoolControllerParts) {
     this.#parts = parts;
@@ -57,31 +72,46 @@ export class PoolController {
     const object = caches.pools.cache.get(key);
     if (!object || object.metadata.deletionTimestamp !== undefined) {
       // Its objects go with it: the garbage collector follows their owner.
-      this.#scalers.delete(key);
+      this.#memories.delete(key);
       return {};
     }
-    const seen = observePool(object, caches, { images, nowEpochMs: environment.clock.epochMs() });
-    const verdict = this.#scale(key, seen);
+    const memory = this.#memoryOf(key);
+    if (memory.overwritten !== undefined && memory.overwritten === object.metadata.resourceVersion) {
+      return { requeueAfterMs: behindMs };
+    }
+    const nowEpochMs = environment.clock.epochMs();
+    const seen = observePool(object, caches, { images, nowEpochMs });
+    const verdict = this.#scale(memory, seen);
     const desired = verdict?.desired ?? givenReplicas(seen);
-    if (!seen.deployment.spec.paused) await this.#act(seen, desired, signal);
-    await this.#writeStatus(seen, desired, verdict, signal);
-    return { requeueAfterMs: verdict?.lookAgainMs };
+    const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), nowEpochMs });
+    // Stored first, then done: whoever goes on after a crash knows what was begun.
+    await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
+    if (!seen.deployment.spec.paused) await this.#act(seen, desired, rollout, signal);
+    const looks = [verdict?.lookAgainMs, rollout?.lookAgainMs].flatMap((lookMs) => lookMs ?? []);
+    return { requeueAfterMs: looks.length === 0 ? undefined : Math.min(...looks) };
   }
 
-  #scale(key: string, seen: PoolSeen): Verdict | undefined {
-    const { plan, replicas, object } = seen;
+  #memoryOf(key: string): Memory {
+    const known = this.#memories.get(key);
+    if (known) return known;
+    const memory = { scaler: undefined, rollout: new PoolRollout(), overwritten: undefined };
+    this.#memories.set(key, memory);
+    return memory;
+  }
+
+  #scale(memory: Memory, seen: PoolSeen): Verdict | undefined {
+    const { plan, replicas, object, workloads } = seen;
     if (!plan.scale) {
       // Whoever writes replicas meanwhile, the scaler begins with what there is then.
-      this.#scalers.delete(key);
+      memory.scaler = undefined;
       return undefined;
     }
-    const scaler = this.#scalers.get(key) ?? new PoolScaler();
-    this.#scalers.set(key, scaler);
+    const scaler = (memory.scaler ??= new PoolScaler());
     const ready = replicas.filter(({ state }) => state === 'ready').length;
     const look = {
       spec: plan.scale,
-      live: toldReplicas(seen),
-      rolling: seen.older.length > 0,
+      live: toldReplicas(workloads),
+      rolling: workloads.length > 1,
       written: writtenStatus(object.status).scaling,
       initial: plan.initialReplicas,
       starting: replicas.length - ready,
@@ -114,74 +144,63 @@ export class PoolController {
     events.record({ regarding: object, type: 'Normal', reason: 'Scaled', action: 'Scale', note });
   }
 
-  async #act(seen: PoolSeen, desired: number, signal: AbortSignal): Promise<void> {
-    const { client, applier } = this.#parts;
-    const { deployment, plan, pool, records, live, overdue } = seen;
-    const sizes = sizesOf(seen, desired);
-    const older = keptWorkloads(seen, sizes).flatMap(({ metadata }) => metadata.labels?.[revisionLabel] ?? []);
-    const { objects, prune } = clusterObjects(plan, {
-      deployment,
-      pool,
-      records,
-      overdue,
-      integrations: this.#parts.integrations,
-      router: this.#parts.routerServiceOf(seen.object),
-      // Replicas are the scaler's own field, see `writeSizes`.
-      live: (newest) => [newest, ...older].map((revision) => ({ revision })),
-    });
-    if (!prune) return;
-    const parts = objects.filter((object) => !isWorkload(object));
-    const workloads = objects.filter(isWorkload);
-    // Parts first: pods name their ServiceAccount and their configuration.
-    await applier.reconcile(
-      parts,
-      live.filter((object) => !isWorkload(object)),
-      signal,
-    );
+  async #act(seen: PoolSeen, desired: number, rollout: Rollout | undefined, signal: AbortSignal): Promise<void> {
+    const { client, applier, integrations, routerServiceOf } = this.#parts;
+    const sizes = rollout?.decision.replicas ?? {};
+    const around = { integrations, router: routerServiceOf(seen.object) };
     await handOver(client, seen, desired, signal);
-    await writeSizes(client, seen, { sizes, desired: workloads }, signal);
-    await applier.reconcile(workloads, live.filter(isWorkload), signal);
+    await writeObjects({ client, applier }, seen, { sizes, around }, signal);
   }
 
-  async #writeStatus(
-    seen: PoolSeen,
-    desired: number,
-    verdict: Verdict | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { client, routerOf, loadsOf, events } = this.#parts;
-    const { object, deployment, plan, revision, replicas, refused, capabilities } = seen;
+  async #writeStatus(seen: PoolSeen, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const { client, events } = this.#parts;
+    const { object } = seen;
+    const { rollout, memory } = outcome;
+    const before = writtenStatus(object.status);
+    const status = this.#statusOf(seen, outcome, before);
+    const asWritten = withoutMemoryNews(status, before, rollout?.isNews ?? false);
+    const written = await writeStatus(client, { resource: poolKind, object, status, asWritten, unmoved: true }, signal);
+    const { resourceVersion } = object.metadata;
+    if (written && written.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
+    const change = readyChange(before, status);
+    if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
+    for (const { message: note, ...event } of rollout?.decision.events ?? []) {
+      events.record({ regarding: object, action: 'Rollout', note, ...event });
+    }
+  }
+
+  #statusOf(
+    { object, deployment, plan, revision, replicas, refused, capabilities }: PoolSeen,
+    { desired, verdict, rollout }: Outcome,
+    before: WrittenStatus,
+  ): QwenDeploymentStatus {
+    const { routerOf, loadsOf } = this.#parts;
     const router = routerOf(object);
     const observed: Observed = {
       replicas,
       refused,
       desired,
       scaling: verdict?.state,
+      rollout: rollout?.decision.conditions,
       replicaLoads: plan.resolved.engine.type === 'qwen' ? this.#replicaSamples(object).length : undefined,
       hasSignal: loadsOf(object).some((load) => load !== undefined),
       router,
       outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),
     };
-    const before = writtenStatus(object.status);
     const findings = clusterStatus({ deployment, plan, observed, revision, capabilities });
-    const status = statusOf(findings, before, {
+    return statusOf(findings, before, {
       nowEpochMs: this.#now.epochMs,
       scaling: verdict && toStatus(verdict.state, this.#now),
       updated: replicas.filter((replica) => replica.revision === revision).length,
-      currentRevision: currentRevisionOf(seen),
+      // What is blocked goes on with its rollout when it is not any more.
+      rollout: rollout?.status ?? (plan.resolved.blocked ? before.rollout : undefined),
     });
-    const change = readyChange(before, status);
-    if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
-    await writeStatus(
-      client,
-      { resource: poolKind, object, status, asWritten: withoutMemoryNews(status, before) },
-      signal,
-    );
   }
 }
 
-/** The revision that answers: the new one as soon as a replica of it does, or when nothing else is left. */
-function currentRevisionOf({ revision: next, replicas, older }: PoolSeen): string | undefined {
-  if (older.length === 0 || replicas.some(({ revision, state }) => revision === next && state === 'ready')) return next;
-  return replicas.find(({ state }) => state === 'ready')?.revision ?? older[0]?.metadata.labels?.[revisionLabel];
-}
+type Outcome = {
+  desired: number;
+  verdict: Verdict | undefined;
+  rollout: Rollout | undefined;
+  memory: Memory;
+};

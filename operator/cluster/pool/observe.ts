@@ -1,12 +1,11 @@
 import { durationMs } from '@qwenfleet/core/duration';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
+import type { Pod } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { planDeployment, type DeploymentPlan } from '../../reconcile/qwendeployment/plan.ts';
 import type { Failure, ReplicaView } from '../../reconcile/qwendeployment/plan/observed.ts';
 import type { Wanted } from '../../reconcile/qwendeployment/plan/pods/scheduling.ts';
 import { overdueReplicas, refusedReplicas, replicaViews } from '../../reconcile/qwendeployment/plan/pods/views.ts';
-import type { Side } from '../../rollout/rolling.ts';
-import { revisionLabel } from '../../specs/labels.ts';
 import type { Capabilities } from '../../specs/capabilities.ts';
 import type { Images } from '../../specs/images.ts';
 import { poolOf as poolSpecOf, type Pool } from '../../specs/pool/pool.ts';
@@ -31,9 +30,9 @@ export type PoolSeen = {
   live: readonly KubeObject[];
   /** What the revisions of the pool are, as they were recorded. */
   records: readonly RevisionRecord[];
-  /** The workload of the revision that the spec wants, and those of older ones. */
-  workload: WorkloadObject | undefined;
-  older: readonly WorkloadObject[];
+  /** One for each revision. */
+  workloads: readonly WorkloadObject[];
+  pods: readonly Pod[];
   replicas: readonly ReplicaView[];
   /** Replicas that have not come for a long time. */
   overdue: number;
@@ -57,7 +56,6 @@ export function observePool(
   const revision = pool?.revision;
   const { uid = '', namespace, name } = object.metadata;
   const workloads = caches.workloadsOf(uid);
-  const isCurrent = ({ metadata }: KubeObject): boolean => metadata.labels?.[revisionLabel] === revision;
   const live = caches.childrenOf(uid);
   const pods = {
     pods: caches.podsOf(namespace, name),
@@ -75,8 +73,8 @@ export function observePool(
     revision,
     live,
     records: live.flatMap((child) => (child.kind === 'ConfigMap' ? (readRecord(child) ?? []) : [])),
-    workload: workloads.find(isCurrent),
-    older: workloads.filter((workload) => !isCurrent(workload)),
+    workloads,
+    pods: pods.pods,
     replicas: replicaViews(pods),
     overdue: overdueReplicas(pods),
     refused: refusedReplicas(workloads, []),
@@ -101,36 +99,4 @@ function othersOf(object: CustomObject, caches: Caches): QwenDeployment[] {
         return [];
       }
     });
-}
-
-const replicasOf = ({ spec }: WorkloadObject): number => spec?.replicas ?? 1;
-
-/** The two sides of a rollout. Pods count until they are gone: they hold what new ones need. */
-export function sidesOf({ revision: wanted, workload, older, replicas }: PoolSeen): { next: Side; previous: Side } {
-  const current = replicas.filter(({ revision }) => revision === wanted);
-  const rest = replicas.filter(({ revision }) => revision !== wanted);
-  const ready = (of: readonly ReplicaView[]): number => of.filter(({ state }) => state === 'ready').length;
-  return {
-    next: { wanted: workload ? replicasOf(workload) : 0, existing: current.length, ready: ready(current) },
-    previous: {
-      wanted: older.reduce((sum, each) => sum + replicasOf(each), 0),
-      existing: rest.length,
-      ready: ready(rest),
-    },
-  };
-}
-
-/** The older workloads with what is left to them: the newest keep theirs longest. */
-export function olderSizes(older: readonly WorkloadObject[], total: number): Map<WorkloadObject, number> {
-  const byAge = older.toSorted((a, b) =>
-    (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
-  );
-  const sizes = new Map<WorkloadObject, number>();
-  let left = total;
-  for (const workload of byAge) {
-    const size = Math.min(left, replicasOf(workload));
-    sizes.set(workload, size);
-    left -= size;
-  }
-  return sizes;
 }

@@ -1,29 +1,21 @@
+import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { setScale } from '@qwenfleet/kube/client/scale';
+import { isConflict, isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { KubeObject } from '@qwenfleet/kube/object';
-import { rollingSizes } from '../../rollout/rolling.ts';
-import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import { revisionLabel } from '../../specs/labels.ts';
 import { isWorkload, poolKind, type WorkloadObject } from '../kinds.ts';
-import { olderSizes, sidesOf, type PoolSeen } from './observe.ts';
+import type { PoolSeen } from './observe.ts';
 
 /** Who owns `spec.replicas` of the workloads; everything else belongs to the operator's own manager. */
 const fieldManager = 'qwen-autoscaler';
 
-/** How many replicas each workload of a pool should have now. */
-export type Sizes = { next: number; older: ReadonlyMap<WorkloadObject, number> };
-
-export function sizesOf(seen: PoolSeen, desired: number): Sizes {
-  const { maxSurge, maxUnavailable } = seen.deployment.spec.rollout;
-  const sizes = rollingSizes({ desired, ...sidesOf(seen), maxSurge, maxUnavailable });
-  return { next: sizes.next, older: olderSizes(seen.older, sizes.previous) };
-}
+/** Replicas that each revision should have now; one that is not named has none. */
+export type Sizes = Readonly<Record<string, number>>;
 
 /** Replicas that the workloads have been told to have, over all revisions; undefined where there is none yet. */
-export function toldReplicas({ workload, older }: PoolSeen): number | undefined {
-  const all = workload ? [workload, ...older] : older;
-  return all.length === 0 ? undefined : all.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
-}
+export const toldReplicas = (workloads: readonly WorkloadObject[]): number | undefined =>
+  workloads.length === 0 ? undefined : workloads.reduce((sum, { spec }) => sum + (spec?.replicas ?? 1), 0);
 
 /**
  * Does another scaler write replicas, and has not begun to? An autoscaler cannot read `/scale` while there is no number,
@@ -36,7 +28,7 @@ const awaitsNumber = ({ deployment: { spec }, pool }: PoolSeen): boolean =>
 export function givenReplicas(seen: PoolSeen): number {
   const { plan, deployment } = seen;
   const { suspend, scaling } = deployment.spec;
-  const told = toldReplicas(seen);
+  const told = toldReplicas(seen.workloads);
   if (suspend || !scaling || told === undefined || !awaitsNumber(seen)) return plan.initialReplicas;
   // A HorizontalPodAutoscaler leaves a pool at zero alone, unless the cluster lets it go there by itself.
   const least = scaling.owner === 'HPA' && !seen.capabilities.hpaScaleToZero ? 1 : 0;
@@ -55,12 +47,10 @@ export async function handOver(
   await setScale(client, poolKind, { namespace, name }, { replicas, fieldManager, signal });
 }
 
-/** Older workloads that still have pods, or should have; the rest may go. */
-export const keptWorkloads = ({ replicas }: PoolSeen, { older }: Sizes): WorkloadObject[] =>
-  [...older].flatMap(([workload, size]) => {
-    const revision = workload.metadata.labels?.[revisionLabel];
-    return size > 0 || replicas.some((replica) => replica.revision === revision) ? [workload] : [];
-  });
+/** Revisions that have a workload: those that are told of, and those whose last pods still answer. */
+export const runningRevisions = ({ replicas }: PoolSeen, sizes: Sizes): string[] => [
+  ...new Set([...Object.keys(sizes), ...replicas.flatMap(({ revision }) => revision ?? [])]),
+];
 
 /**
  * Writes the replicas of every workload that has others. A new workload would begin with one replica, whatever is
@@ -68,19 +58,19 @@ export const keptWorkloads = ({ replicas }: PoolSeen, { older }: Sizes): Workloa
  */
 export async function writeSizes(
   client: KubeClient,
-  seen: PoolSeen,
+  { workloads, plan }: PoolSeen,
   { sizes, desired }: { sizes: Sizes; desired: readonly KubeObject[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { revision, workload, plan } = seen;
-  if (revision === undefined) return;
-  if (!workload) {
+  for (const workload of workloads) {
+    const replicas = sizes[workload.metadata.labels?.[revisionLabel] ?? ''] ?? 0;
+    if (workload.spec?.replicas !== replicas) await setReplicas(client, workload, replicas, signal);
+  }
+  for (const [revision, replicas] of Object.entries(sizes)) {
     const name = revisionName(plan.resolved.name, revision);
+    if (workloads.some(({ metadata }) => metadata.name === name)) continue;
     const fresh = desired.find((object) => isWorkload(object) && object.metadata.name === name);
-    if (fresh) await client.apply(withReplicas(fresh, sizes.next), { fieldManager, force: true, signal });
-  } else if (workload.spec?.replicas !== sizes.next) await setReplicas(client, workload, sizes.next, signal);
-  for (const [older, size] of sizes.older) {
-    if (older.spec?.replicas !== size) await setReplicas(client, older, size, signal);
+    if (fresh) await client.apply(withReplicas(fresh, replicas), { fieldManager, force: true, signal });
   }
 }
 
@@ -90,9 +80,14 @@ async function setReplicas(
   replicas: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, namespace } = metadata;
-  const patch = { apiVersion, kind, metadata: { name, namespace }, spec: { replicas } };
-  await client.apply(patch, { fieldManager, force: true, signal });
+  const { name, namespace, resourceVersion } = metadata;
+  const patch = { apiVersion, kind, metadata: { name, namespace, resourceVersion }, spec: { replicas } };
+  try {
+    await client.apply(patch, { fieldManager, force: true, signal });
+  } catch (error) {
+    // It has moved since it was looked at: the next look, which its change brings, decides on what it is then.
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
 }
 
 const withReplicas = (object: KubeObject, replicas: number): KubeObject & { spec: object } => {

@@ -77,7 +77,11 @@ export class RouterController {
   async #find(object: CustomObject, pools: readonly PoolSeen[], signal: AbortSignal): Promise<ClusterRouter> {
     const { caches, images } = this.#parts;
     const router = routerOf(object);
-    const planned = pools.map(({ deployment, plan }) => ({ deployment, resolved: plan.resolved }));
+    const planned = pools.map(({ object: pool, deployment, plan }) => ({
+      deployment,
+      resolved: plan.resolved,
+      rollout: writtenStatus(pool.status).rollout,
+    }));
     const named = [
       ...(router.spec.keys ?? []).map(({ secretRef }) => secretRef.name),
       ...planned.flatMap(({ deployment }) => deployment.spec.engine.secretRef?.name ?? []),

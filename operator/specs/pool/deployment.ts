@@ -2,7 +2,6 @@ import { revisionName } from '@qwenfleet/core/fleet/revision-name';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { IDeploymentSpec } from 'kubernetes-models/apps/v1/DeploymentSpec';
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec';
-import { gapOf } from '../../rollout/rolling.ts';
 import { revisionLabel, revisionSelector, poolLabels } from '../labels.ts';
 import { child, type KubeObject } from '../object.ts';
 import { secondsOf } from '../seconds.ts';
@@ -57,8 +56,8 @@ export function deploymentObject(
   );
 }
 
-/** A spare accelerator is rare, so the default of the API is to take away before adding. */
-export const rollingUpdateOf = (rollout: QwenDeployment['spec']['rollout']) => ({
-  maxSurge: rollout.maxSurge,
-  maxUnavailable: gapOf(rollout),
+/** A spare accelerator is rare, so the default of the API is to take away before adding. Neither would never move. */
+export const rollingUpdateOf = ({ maxSurge, maxUnavailable }: QwenDeployment['spec']['rollout']) => ({
+  maxSurge,
+  maxUnavailable: maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable,
 });

@@ -15,7 +15,7 @@ export function deploymentConditions(input: Input): Finding[] {
     modelCached(input),
     workloadAvailable(input),
     progressing(input),
-    rolloutHealthy(),
+    rolloutHealthy(input),
     scalingActive(input),
     routerProgrammed(input),
     adaptersLoaded(input),
@@ -123,6 +123,8 @@ function workloadAvailable({ spec, resolved, observed }: Input): Finding {
 function progressing({ spec, observed }: Input): Finding {
   const type = 'Progressing';
   if (spec.paused) return fails(type, 'Paused', 'spec.paused is set: nothing is created, changed or removed');
+  const rollout = observed.rollout?.find((finding) => finding.type === type);
+  if (rollout && rollout.reason !== 'Complete') return rollout;
   const moving = observed.replicas.filter(({ state }) => state !== 'ready');
   if (moving.some(({ failure }) => failure))
     return fails(type, 'Failing', 'a replica fails to start and is tried again');
@@ -130,8 +132,13 @@ function progressing({ spec, observed }: Input): Finding {
   return holds(type, 'Moving', `${moving.length} replicas are starting or ending`);
 }
 
-const rolloutHealthy = (): Finding =>
-  unknown('RolloutHealthy', 'NotImplemented', 'there are no rollouts yet: a change takes effect at the next start');
+function rolloutHealthy({ resolved, observed }: Input): Finding {
+  const type = 'RolloutHealthy';
+  if (isExternal(resolved)) return holds(type, 'External', 'its revisions are somebody else’s');
+  if (resolved.blocked) return unknown(type, resolved.blocked.reason, 'nothing is rolled out while this stands');
+  const rollout = observed.rollout?.find((finding) => finding.type === type);
+  return rollout ?? unknown(type, 'NotImplemented', 'a change takes effect at the next start');
+}
 
 function routerProgrammed({ observed }: Input): Finding {
   const type = 'RouterProgrammed';

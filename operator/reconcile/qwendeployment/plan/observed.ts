@@ -1,3 +1,4 @@
+import type { Finding } from '../../conditions.ts';
 import type { ScaleState } from '../../../scale/types.ts';
 
 /** Why something does not work: a code for programs, and words for people. */
@@ -22,6 +23,8 @@ export type Observed = {
   refused?: Failure | undefined;
   desired: number;
   scaling: ScaleState | undefined;
+  /** `RolloutHealthy` and `Progressing`, as the rollout sees them; undefined where nothing is rolled out. */
+  rollout?: readonly Finding[] | undefined;
   /** Does a report about the pool's load reach the scaler? */
   hasSignal: boolean;
   /** Replicas that say how full their engine is; undefined where nobody asks, or the engine does not tell. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cpuClass, deploymentOf, routerOf, secretOf } from '../../../harness/objects.ts';
 import { localSubstrate } from '../../../local/substrate.ts';
+import type { RolloutStatus } from '../../../rollout/status.ts';
 import { resolveDeployment } from '../../qwendeployment/plan/resolve.ts';
 import { poolConfigOf } from './pools.ts';
 
@@ -17,6 +18,37 @@ const external = (engine: Fields = {}): Fields => ({
   engine: { type: 'external', url: 'http://10.0.0.7:8000', ...engine },
   hardware: undefined,
   model: { servedName: 'gpt', aliases: ['gpt-latest'] },
+});
+
+describe('revisions of a pool as the router sees them', () => {
+  const split = (rollout: RolloutStatus, spec: Fields = {}): object => {
+    const deployment = deploymentOf(spec);
+    const resolved = resolveDeployment(deployment, cpuClass, localSubstrate);
+    const { weights, header } = poolConfigOf({ deployment, resolved, rollout }, routerOf({}), [], 1);
+    return { weights, ...(header && { header }) };
+  };
+  const replicas = [
+    { revision: 'a', replicas: 3, weight: 80 },
+    { revision: 'b', replicas: 1, weight: 20 },
+    { revision: 'c', replicas: 1 },
+  ];
+  const abTest = { header: { name: 'x-beta', value: 'yes' } };
+  const testing = { strategy: 'ABTest', updateRevision: 'b', replicas };
+
+  it('get the shares that the rollout has stored, and those that it does not name nothing', () => {
+    expect(split({ currentRevision: 'a', replicas })).toEqual({ weights: { a: 80, b: 20, c: 0 } });
+  });
+
+  it('all count alike while no shares are stored', () => {
+    expect(split({ currentRevision: 'a' })).toEqual({ weights: {} });
+    expect(split({ replicas: [{ revision: 'a', replicas: 3 }] })).toEqual({ weights: {} });
+  });
+
+  it('are chosen by a header while two are compared, and not once one is promoted', () => {
+    expect(split(testing, { rollout: { abTest } })).toMatchObject({ header: { ...abTest.header, revision: 'b' } });
+    expect(split({ ...testing, promoted: true }, { rollout: { abTest } })).toEqual({ weights: { a: 80, b: 20, c: 0 } });
+    expect(split({ ...testing, strategy: 'Rolling' }, { rollout: { abTest } })).not.toHaveProperty('header.name');
+  });
 });
 
 describe('a pool as the router sees it', () => {

@@ -3,14 +3,20 @@ import { poolConfigSchema, type PoolConfig } from '@qwenfleet/core/fleet/router-
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { QwenDeployment, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
 import { secretValue } from '@qwenfleet/crds/secret';
+import type { RolloutStatus } from '../../../rollout/status.ts';
 import type { Resolved } from '../../qwendeployment/plan/resolve.ts';
 import { fallbackFrom } from './cost.ts';
 
-export type PlannedPool = { deployment: QwenDeployment; resolved: Resolved };
+export type PlannedPool = {
+  deployment: QwenDeployment;
+  resolved: Resolved;
+  /** As its status has it; undefined where there are no revisions. */
+  rollout?: RolloutStatus | undefined;
+};
 
 /** One pool as the router sees it. */
 export function poolConfigOf(
-  { deployment: { spec }, resolved }: PlannedPool,
+  { deployment: { spec }, resolved, rollout }: PlannedPool,
   router: QwenRouter,
   secrets: readonly Secret[],
   costPerToken: number,
@@ -45,7 +51,23 @@ export function poolConfigOf(
     },
     saturation: { queueTimeoutMs: timerMs(spec.saturation.queueTimeout) },
     ...(fallbackTier === undefined ? {} : { fallbackTier }),
+    ...splitOf(spec, rollout),
   });
+}
+
+/** How the pool's requests are split over its revisions: what the rollout has decided and stored, nothing else. */
+function splitOf(
+  { rollout: { abTest } }: QwenDeployment['spec'],
+  { replicas = [], updateRevision, strategy, promoted }: RolloutStatus = {},
+): Pick<PoolConfig, 'weights' | 'header'> {
+  const weights = Object.fromEntries(replicas.map(({ revision, weight = 0 }) => [revision, weight]));
+  // A status of an operator that knew no weights: every replica counts alike.
+  const whole = Object.values(weights).reduce((sum, weight) => sum + weight, 0) === 100;
+  const tests = strategy === 'ABTest' && promoted !== true && updateRevision !== undefined;
+  return {
+    weights: whole ? weights : {},
+    ...(tests && abTest?.header ? { header: { ...abTest.header, revision: updateRevision } } : {}),
+  };
 }
 
 const tiersOf = (router: QwenRouter): Tier[] =>

@@ -1,0 +1,45 @@
+import type { KubeClient } from '@qwenfleet/kube/client/client';
+import type { KubeObject } from '@qwenfleet/kube/object';
+import { clusterObjects } from '../../reconcile/qwendeployment/plan/cluster.ts';
+import { revisionLabel } from '../../specs/labels.ts';
+import type { Surroundings } from '../../specs/pool/objects.ts';
+import type { Applier } from '../applier.ts';
+import { isWorkload } from '../kinds.ts';
+import type { PoolSeen } from './observe.ts';
+import { runningRevisions, writeSizes, type Sizes } from './workloads.ts';
+
+/** Brings everything that a pool is in the cluster to what its spec means, and each revision to its number of replicas. */
+export async function writeObjects(
+  { client, applier }: { client: KubeClient; applier: Applier },
+  seen: PoolSeen,
+  { sizes, around }: { sizes: Sizes; around: Pick<Surroundings, 'integrations' | 'router'> },
+  signal: AbortSignal,
+): Promise<void> {
+  const { deployment, plan, pool, records, live, overdue } = seen;
+  const running = runningRevisions(seen, sizes);
+  const { objects, prune } = clusterObjects(plan, {
+    deployment,
+    pool,
+    records,
+    overdue,
+    ...around,
+    // Replicas are the scaler's own field, see `writeSizes`.
+    live: () => running.map((revision) => ({ revision })),
+  });
+  if (!prune) return;
+  const parts = objects.filter((object) => !isWorkload(object));
+  const workloads = objects.filter(isWorkload);
+  // Parts first: pods name their ServiceAccount and their configuration.
+  await applier.reconcile(
+    parts,
+    live.filter((object) => !isWorkload(object)),
+    signal,
+  );
+  await writeSizes(client, seen, { sizes, desired: workloads }, signal);
+  const has = new Set(workloads.map(({ metadata }) => metadata.name));
+  // One whose record somebody deleted cannot be made again: it stays as it is for as long as it is needed.
+  const isLost = ({ metadata }: KubeObject): boolean =>
+    !has.has(metadata.name) && running.includes(metadata.labels?.[revisionLabel] ?? '');
+  const disposable = live.filter((object) => isWorkload(object) && !isLost(object));
+  await applier.reconcile(workloads, disposable, signal);
+}
