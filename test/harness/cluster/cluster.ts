@@ -63,6 +63,8 @@ export async function startCluster(options: { node?: boolean } = {}): Promise<Cl
     start: (component) => up('start', dataDir, component),
     audit: () => readAudit(dataDir),
     stop: async () => {
+      // Whoever has nothing else to do still waits for this.
+      keeper.ref();
       keeper.stdin?.end();
       await ended;
     },

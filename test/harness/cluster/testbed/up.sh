@@ -71,11 +71,12 @@ while [[ -z $port ]]; do
 done
 
 # Addresses: host 10.200.N.1, node 10.200.N.2, pods 10.201.N.0/24, services 10.202.N.0/24; N is the first that is free.
-n=0 address=127.0.0.1 advertised=192.0.2.1 # a Service may not point to loopback; without a node nobody follows this one
+# Without a node nothing is routed to a Service, and there may be 65,000 of them.
+n=0 services=10.202.0.0/16 address=127.0.0.1 advertised=192.0.2.1 # a Service may not point to loopback; without a node nobody follows this one
 if [[ ${3:-} == --node ]]; then
   until ip addr add "10.200.$n.1/32" dev lo 2>/dev/null; do ((++n < 250)) || { echo 'no right to add an address' >&2; exit 1; }; done
   echo "$n" >"$data/n"
-  address=10.200.$n.1 advertised=$address
+  services=10.202.$n.0/24 address=10.200.$n.1 advertised=$address
 fi
 
 mkdir -p "$data/pki"
@@ -107,11 +108,11 @@ etcd=http://127.0.0.1:$((port + 1)) peer=http://127.0.0.1:$((port + 2))
 run etcd "$bin/kubebox" etcd --data-dir "$data/etcd" --unsafe-no-fsync --log-level error --listen-client-urls "$etcd" \
   --advertise-client-urls "$etcd" --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer"
 run apiserver "$bin/kubebox" apiserver --etcd-servers "$etcd" --bind-address "$address" --secure-port "$port" \
-  --advertise-address "$advertised" --service-cluster-ip-range "10.202.$n.0/24" --allow-privileged \
+  --advertise-address "$advertised" --service-cluster-ip-range "$services" --allow-privileged \
   --tls-cert-file "$data/pki/apiserver.crt" --tls-private-key-file "$data/pki/apiserver.key" \
   --token-auth-file "$data/tokens.csv" --authorization-mode Node,RBAC \
   --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$data/pki/sa.key" \
-  --service-account-signing-key-file "$data/pki/sa.key" --audit-policy-file "$data/audit.yaml" --audit-log-path "$data/audit.jsonl" \
+  --service-account-signing-key-file "$data/pki/sa.key" --audit-policy-file "$data/audit.yaml" --audit-log-path "$data/audit.jsonl" --audit-log-maxsize 4000 \
   --kubelet-preferred-address-types InternalIP --kubelet-client-certificate "$data/pki/apiserver.crt" --kubelet-client-key "$data/pki/apiserver.key"
 await 120 apiserver /readyz kubectl get --raw /readyz
 # the default rates (20 and 50 writes a second) would hold back a test with thousands of pods
