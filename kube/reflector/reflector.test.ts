@@ -77,6 +77,25 @@ describe('a cache that follows the API server', () => {
     ]);
   });
 
+  it('keeps of an object what it was told to, from lists and from watches', async () => {
+    const clock = new ManualClock(1_000_000);
+    const api = new ModelApi(clock);
+    const environment = { clock, rng: seededRng(1), log: silentLogger };
+    const keep = ({ apiVersion, kind, metadata }: ConfigMap): ConfigMap => ({ apiVersion, kind, metadata });
+    const reflector = new Reflector({ name: 'maps', source: api, keep }, environment);
+    stops.push(() => reflector.stop());
+    api.put('a', '1');
+    reflector.start();
+    await reflector.synced;
+    api.put('b', '1');
+    await clock.advance(0);
+    expect(reflector.cache.list().map(({ metadata, data }) => [metadata.name, data])).toEqual([
+      ['a', undefined],
+      ['b', undefined],
+    ]);
+    expect(reflector.cache.list().every(({ metadata }) => Object.isFrozen(metadata))).toBe(true);
+  });
+
   it('is up to date before a handler hears of a change, and a handler that throws harms nobody', async () => {
     const it = world();
     const seen: (string | undefined)[] = [];

@@ -20,6 +20,8 @@ export type ReflectorOptions<T extends KubeObject> = {
   indexers?: Readonly<Record<string, Indexer<T>>>;
   /** They are half of a pod's bytes; keep them to find out who owns a field. */
   keepManagedFields?: boolean;
+  /** What is kept of an object: leave out what nobody reads, and memory holds many more. Its metadata has to stay. */
+  keep?: (object: T) => T;
   /** How long a watch may be silent; chosen anew for each. The server sends a bookmark each minute. */
   deadPeerMs?: readonly [min: number, max: number];
   /** How often a full list checks that the watch told everything. */
@@ -37,6 +39,7 @@ const watchSeconds: readonly [number, number] = [300, 600];
 const lagMs = 5_000;
 const defaults = {
   keepManagedFields: false,
+  keep: <T>(object: T): T => object,
   deadPeerMs: [75_000, 90_000],
   auditMs: 600_000,
   retryBackoff: { baseMs: 800, maxMs: 30_000, factor: 2 },
@@ -246,7 +249,8 @@ export class Reflector<T extends KubeObject> {
 
   /** Frozen, since it will be shared. */
   #prepare(object: T): T {
-    return deepFreeze(this.#options.keepManagedFields ? object : withoutManagedFields(object));
+    const { keep, keepManagedFields } = this.#options;
+    return deepFreeze(keep(keepManagedFields ? object : withoutManagedFields(object)));
   }
 
   #contact(): void {

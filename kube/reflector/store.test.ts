@@ -38,6 +38,8 @@ describe('a cache', () => {
     store.put(object('x', 1));
     expect(store.get('a/x')?.metadata.name).toBe('x');
     expect([store.list('a').length, store.list('b').length, store.size]).toEqual([1, 0, 1]);
+    store.remove(object('x', 2));
+    expect(store.list('a')).toEqual([]);
   });
 
   it('refuses what is older than what it has, deletions included', () => {

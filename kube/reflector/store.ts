@@ -20,6 +20,8 @@ export interface Cache<T> {
   readonly size: number;
 }
 
+/** Every store has it, for `list`. */
+const namespaceIndex = 'namespace';
 /** Deletions remembered, so that an event older than one cannot bring the object back. */
 const tombstonesMax = 1_000;
 
@@ -31,8 +33,11 @@ export class Store<T extends KubeObject> implements Cache<T> {
   readonly #tombstones = new Map<string, string>();
 
   constructor(indexers: Readonly<Record<string, Indexer<T>>> = {}) {
-    this.#indexers = indexers;
-    for (const name of Object.keys(indexers)) this.#indexes.set(name, new Map());
+    this.#indexers = {
+      ...indexers,
+      [namespaceIndex]: ({ metadata }) => (metadata.namespace === undefined ? [] : [metadata.namespace]),
+    };
+    for (const name of Object.keys(this.#indexers)) this.#indexes.set(name, new Map());
   }
 
   get size(): number {
@@ -44,8 +49,7 @@ export class Store<T extends KubeObject> implements Cache<T> {
   }
 
   list(namespace?: string): readonly T[] {
-    const all = [...this.#objects.values()];
-    return namespace === undefined ? all : all.filter(({ metadata }) => metadata.namespace === namespace);
+    return namespace === undefined ? [...this.#objects.values()] : this.by(namespaceIndex, namespace);
   }
 
   by(index: string, value: string): readonly T[] {
