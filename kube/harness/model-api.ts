@@ -12,7 +12,7 @@ const bookmarkMs = 60_000;
 /** The part of an API server that a reflector sees, on a clock that a test owns: versions, lists, watches, and faults. */
 export class ModelApi implements ListWatch<ConfigMap> {
   readonly resource = configMaps;
-  readonly lists: string[] = [];
+  lists = 0;
   readonly watchesFrom: string[] = [];
   /** Thrown by the next lists, one each. */
   listErrors: unknown[] = [];
@@ -78,12 +78,9 @@ export class ModelApi implements ListWatch<ConfigMap> {
     for (const watch of this.#watches) this.#deliver(watch, line);
   }
 
-  list(
-    from: 'cached' | 'newest',
-    { signal, each }: ListWatchOptions<ConfigMap>,
-  ): Promise<{ items: ConfigMap[]; resourceVersion: string }> {
+  list({ signal, each }: ListWatchOptions<ConfigMap>): Promise<{ items: ConfigMap[]; resourceVersion: string }> {
     signal.throwIfAborted();
-    this.lists.push(from);
+    this.lists += 1;
     const error = this.listErrors.shift();
     if (error !== undefined) return Promise.reject(error);
     return Promise.resolve({ items: [...this.#objects.values()].map(each), resourceVersion: String(this.#version) });

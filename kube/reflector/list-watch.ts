@@ -3,6 +3,9 @@ import type { Scope } from '../client/options.ts';
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
 
+/** Objects in one chunk: parsing a hundred pods holds the event loop for about 10 ms. */
+const chunkItems = 100;
+
 export type ListWatchOptions<T> = {
   signal: AbortSignal;
   /** Applied to each object as it comes, so that the work on a long list is spread over its chunks. */
@@ -12,8 +15,11 @@ export type ListWatchOptions<T> = {
 /** Where a reflector hears of objects. */
 export interface ListWatch<T extends KubeObject> {
   readonly resource: Resource<T>;
-  /** `cached` may be a little old and comes in one piece from the server's memory; `newest` is neither. */
-  list(from: 'cached' | 'newest', options: ListWatchOptions<T>): Promise<{ items: T[]; resourceVersion: string }>;
+  /**
+   * Everything as it is now, in chunks. A list at resource version 0 would be cheaper for the server, and may be older
+   * than what was seen before a restart; it also comes in one piece: 40 MB for 5,000 pods.
+   */
+  list(options: ListWatchOptions<T>): Promise<{ items: T[]; resourceVersion: string }>;
   /** Lines of JSON, from just after the resource version until the server ends it. */
   watch(from: { resourceVersion: string; timeoutSeconds: number }, signal: AbortSignal): AsyncIterable<string>;
 }
@@ -24,7 +30,6 @@ export const listWatch = <T extends KubeObject>(
   scope: Scope = {},
 ): ListWatch<T> => ({
   resource: of,
-  list: (from, options) =>
-    client.list(of, { ...scope, ...options, ...(from === 'cached' ? { resourceVersion: '0' } : {}) }),
+  list: (options) => client.list(of, { ...scope, ...options, limit: chunkItems }),
   watch: (from, signal) => client.watch(of, { ...scope, ...from, signal }),
 });

@@ -168,9 +168,8 @@ export class Reflector<T extends KubeObject> {
 
   async #list(reason: RelistReason): Promise<{ items: T[]; resourceVersion: string }> {
     this.#environment.telemetry?.count('kubeRelists', { name: this.name, reason });
-    const from = reason === 'start' ? 'cached' : 'newest';
     const each = (object: T): T => this.#prepare(object);
-    const listed = await this.#options.source.list(from, { signal: this.#stopping.signal, each });
+    const listed = await this.#options.source.list({ signal: this.#stopping.signal, each });
     this.#contact();
     return listed;
   }
