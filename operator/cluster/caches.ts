@@ -2,10 +2,11 @@ import { pods, type Deployment, type Pod } from '@qwenfleet/kube/kinds';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { byLabel, byOwnerUid } from '@qwenfleet/kube/reflector/indexers';
 import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
-import { Reflector } from '@qwenfleet/kube/reflector/reflector';
+import { Reflector, type ReflectorOptions } from '@qwenfleet/kube/reflector/reflector';
 import type { Resource } from '@qwenfleet/kube/resource';
 import { managedLabels, deploymentLabel, routerLabel, selectorText } from '../specs/labels.ts';
 import { Neighbours, type NeighbourParts } from './neighbours/neighbours.ts';
+import { keptPod } from './keep.ts';
 import {
   hardwareKind,
   partKinds,
@@ -16,6 +17,9 @@ import {
   type CustomObject,
   type WorkloadObject,
 } from './kinds.ts';
+import { byName, nameIndex } from './namesakes.ts';
+
+type Options<T extends KubeObject> = Pick<ReflectorOptions<T>, 'indexers' | 'keep'>;
 
 const managed = selectorText(managedLabels);
 
@@ -30,20 +34,21 @@ export class Caches {
   readonly neighbours: Neighbours;
 
   constructor({ client, namespace, discovery, environment }: NeighbourParts) {
-    const of = <T extends KubeObject>(kind: Resource<T>, labelSelector?: string): Reflector<T> =>
+    const of = <T extends KubeObject>(kind: Resource<T>, labelSelector?: string, options: Options<T> = {}) =>
       new Reflector<T>(
         {
           name: kind.plural,
           source: listWatch(client, kind, { namespace: kind.namespaced ? namespace : undefined, labelSelector }),
           indexers: { owner: byOwnerUid, pool: byLabel(deploymentLabel), router: byLabel(routerLabel) },
+          ...options,
         },
         environment,
       );
-    this.pools = of(poolKind);
+    this.pools = of(poolKind, undefined, { indexers: { [nameIndex]: byName } });
     this.routers = of(routerKind);
     this.classes = of(hardwareKind);
     this.workloads = of(workloadKind, managed);
-    this.pods = of(pods, managed);
+    this.pods = of(pods, managed, { keep: keptPod });
     this.parts = partKinds.map((kind) => of(kind, managed));
     this.neighbours = new Neighbours({ client, namespace, discovery, environment });
   }

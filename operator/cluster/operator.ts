@@ -20,6 +20,7 @@ import { listenPort } from '../specs/router/router.ts';
 import { Applier } from './applier.ts';
 import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
+import { keptNode } from './keep.ts';
 import { poolKind, routerKind, type CustomObject } from './kinds.ts';
 import type { Address, LoadPoller } from './load/poller.ts';
 import { asksReplicas, replicaAddresses, replicaPoller, urlOf } from './load/replicas.ts';
@@ -59,7 +60,7 @@ export class ClusterOperator {
   constructor({ client, namespace, discovery, config, environment, telemetry }: ClusterOperatorParts) {
     const { images, integrations, workers, identity } = config;
     this.#caches = new Caches({ client, namespace, discovery, environment });
-    this.#nodes = new Reflector({ name: 'nodes', source: listWatch(client, nodes) }, environment);
+    this.#nodes = new Reflector({ name: 'nodes', source: listWatch(client, nodes), keep: keptNode }, environment);
     this.#events = new EventRecorder({ client, controller: 'qwenfleet.io/operator', instance: identity }, environment);
     const asking = { agent: this.#agent, clock: environment.clock, log: environment.log };
     this.#routerLoads = routerPoller(

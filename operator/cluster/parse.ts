@@ -50,12 +50,17 @@ export function hardwareClassNamed(classes: Cache<CustomObject>, name: string | 
   if (name === undefined) return undefined;
   const written = classes.get(name);
   if (written) return classOf(written);
-  const builtin = builtinClasses.find((known) => known.name === name);
-  if (!builtin) return undefined;
-  return hardwareSchema.parse({
-    apiVersion: 'qwenfleet.io/v1alpha1',
-    kind: 'HardwareClass',
-    metadata: { name },
-    spec: builtin.spec,
-  });
+  return builtin.get(name);
 }
+
+const builtin = new Map(
+  builtinClasses.map(({ name, spec }) => [
+    name,
+    hardwareSchema.parse({
+      apiVersion: 'qwenfleet.io/v1alpha1',
+      kind: 'HardwareClass',
+      metadata: { name },
+      spec,
+    }),
+  ]),
+);

@@ -13,6 +13,7 @@ import { readRecord, type RevisionRecord } from '../../specs/pool/record.ts';
 import { cacheDir } from '../../specs/weights/paths.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject, WorkloadObject } from '../kinds.ts';
+import { namesakesOf } from '../namesakes.ts';
 import { hardwareClassNamed, poolOf } from '../parse.ts';
 import { clusterSubstrate } from '../substrate.ts';
 
@@ -47,7 +48,7 @@ export function observePool(
 ): PoolSeen {
   const deployment = poolOf(object);
   const hardwareClass = hardwareClassNamed(caches.classes.cache, deployment.spec.hardware?.class);
-  const others = othersOf(object, caches);
+  const others = namesakesOf(object, caches.pools.cache);
   const { capabilities } = caches.neighbours;
   const substrate = clusterSubstrate(capabilities);
   const plan = planDeployment({ deployment, hardwareClass, substrate, cacheDir, others });
@@ -86,17 +87,3 @@ const wantedOf = ({ spec }: QwenDeployment, hardwareClass: HardwareClass | undef
   className: spec.hardware?.class ?? '',
   devices: spec.hardware?.count ?? 1,
 });
-
-/** The other pools of the namespace, as far as they can be read: two may not be called the same. */
-function othersOf(object: CustomObject, caches: Caches): QwenDeployment[] {
-  return caches.pools.cache
-    .list(object.metadata.namespace)
-    .filter((other) => other.metadata.uid !== object.metadata.uid)
-    .flatMap((other) => {
-      try {
-        return [poolOf(other)];
-      } catch {
-        return [];
-      }
-    });
-}

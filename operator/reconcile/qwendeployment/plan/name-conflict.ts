@@ -17,7 +17,8 @@ export function nameConflict(deployment: QwenDeployment, others: readonly QwenDe
   return undefined;
 }
 
-const namesOf = ({ metadata, spec }: QwenDeployment): string[] => [
+/** Every name that clients may ask for the pool by. */
+export const namesOf = ({ metadata, spec }: QwenDeployment): string[] => [
   metadata.name,
   ...(spec.model.servedName === undefined ? [] : [spec.model.servedName]),
   ...(spec.model.aliases ?? []),
