@@ -49,7 +49,12 @@ export const valuesSchema = z.strictObject({
     .max(5)
     .default(1)
     .describe('Pods of the operator. One works, the others wait to take over within seconds.'),
-  writeQps: z.int().min(1).max(1000).default(20).describe('Most writes a second to the API server.'),
+  writeQps: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(200)
+    .describe('Most writes a second to the API server. A pool takes ten to come up.'),
   log: z
     .strictObject({
       level: z

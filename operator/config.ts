@@ -47,8 +47,10 @@ const environmentSchema = z.object({
   QWENFLEET_IDENTITY: z.string().min(1).default(hostname()),
   QWENFLEET_METRICS_HOST: z.string().min(1).default('0.0.0.0'),
   QWENFLEET_METRICS_PORT: count('QWENFLEET_METRICS_PORT').default(9090),
-  QWENFLEET_WRITE_QPS: count('QWENFLEET_WRITE_QPS').default(20),
-  QWENFLEET_WORKERS: count('QWENFLEET_WORKERS').default(8),
+  /** A pool takes ten writes to come up. The server protects itself: its 429 is waited out, as long as it says. */
+  QWENFLEET_WRITE_QPS: count('QWENFLEET_WRITE_QPS').default(200),
+  /** As many as there are connections to the API server: more would only wait for one. */
+  QWENFLEET_WORKERS: count('QWENFLEET_WORKERS').default(16),
   QWENFLEET_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { user, workingDirectory, type Image } from './images.ts';
+import { commandOf, user, workingDirectory, type Image } from './images.ts';
 import { writeImage } from './oci.ts';
 import { layBase, layPackages, layRooms } from './root-folder.ts';
 
@@ -29,7 +29,7 @@ export async function buildImage(house: string, image: Image, version: string, o
       User: `${user}:${user}`,
       WorkingDir: workingDirectory,
       Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
-      Entrypoint: ['node', image.entry],
+      Entrypoint: commandOf(image),
       Labels: {
         'org.opencontainers.image.title': image.description,
         'org.opencontainers.image.version': version,

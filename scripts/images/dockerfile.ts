@@ -1,4 +1,4 @@
-import { user, workingDirectory, type Image } from './images.ts';
+import { commandOf, user, workingDirectory, type Image } from './images.ts';
 import { contentsOf, type Lockfile } from './packages.ts';
 
 /** Which rooms an image holds is the same on every platform. */
@@ -49,7 +49,9 @@ function dockerfile(image: Image, { rooms, workspaces, nodeVersion }: Surroundin
     '# .dockerignore leaves tests out.',
     ...rooms.map((room) => `COPY ${room} ${room}`),
     `USER ${user}:${user}`,
-    `ENTRYPOINT ["node", "${image.entry}"]`,
+    `ENTRYPOINT [${commandOf(image)
+      .map((word) => `"${word}"`)
+      .join(', ')}]`,
     '',
   ].join('\n');
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../house/imports.ts';
 import type { Cluster } from './cluster/cluster.ts';
@@ -15,13 +16,21 @@ export type RunningOperator = {
   kill: () => Promise<void>;
 };
 
-/** Runs the operator as a process of this machine against a cluster, and waits until it is ready. */
+/** What its image runs after `node`. */
+function entrypoint(): string[] {
+  const text = readFileSync(path.join(root, 'images/operator/Dockerfile'), 'utf8');
+  // Written by scripts/images as Docker reads it, in JSON.
+  const [, ...args] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(text)?.[1] ?? '[]') as string[];
+  return args;
+}
+
+/** Runs the operator as its image does, but as a process of this machine, and waits until it is ready. */
 export async function startOperator(
   cluster: Pick<Cluster, 'kubeconfig'>,
   env: Record<string, string> = {},
 ): Promise<RunningOperator> {
   const port = await freePort();
-  const child = spawn(process.execPath, [path.join(root, 'operator/main.ts')], {
+  const child = spawn(process.execPath, entrypoint(), {
     cwd: root,
     env: {
       ...process.env,
@@ -29,7 +38,6 @@ export async function startOperator(
       QWENFLEET_METRICS_HOST: '127.0.0.1',
       QWENFLEET_METRICS_PORT: String(port),
       QWENFLEET_LEASE_NAMESPACE: 'default',
-      QWENFLEET_WRITE_QPS: '200',
       ...env,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
