@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import { connect } from '@qwenfleet/kube/connection/connection';
+import { KubeClient } from '@qwenfleet/kube/client/client';
+import { systemEnvironment } from '@qwenfleet/kube/environment';
+import type { Condition } from '@qwenfleet/kube/kinds';
+import type { KubeObject } from '@qwenfleet/kube/object';
+import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
+import { Reflector } from '@qwenfleet/kube/reflector/reflector';
+import { resource } from '@qwenfleet/kube/resource';
+import { startCluster, type Cluster } from '../../harness/cluster/cluster.ts';
+import { installCrds } from '../../harness/cluster/crds.ts';
+import { gpuNodes } from '../../harness/cluster/gpu-nodes.ts';
+import { kubectl } from '../../harness/cluster/kubectl.ts';
+import { startOperator, type RunningOperator } from '../../harness/operator.ts';
+
+export type Size = { pools: number; replicas: number; namespaces: number };
+
+type Pool = KubeObject & {
+  readonly status?: { readonly readyReplicas?: number; readonly conditions?: readonly Condition[] };
+};
+const poolResource = resource<Pool>({ apiVersion: 'qwenfleet.io/v1alpha1', kind: 'QwenDeployment' });
+
+/** As whom the operator writes, in the audit log. */
+export const operatorUser = 'operator';
+
+const namespaceName = (index: number): string => `team-${index}`;
+/** Pools that one kubectl creates: on a busy machine each takes half a second, and a command two minutes at most. */
+const perCommand = 50;
+/** Each pod asks for one of them. */
+const devicesPerNode = 60;
+
+/** A control plane, nodes for every pod, the operator as a process, and a watch on all pools. */
+export type ManyPools = {
+  cluster: Cluster;
+  operator: RunningOperator;
+  /** Creates them one after the other, as `kubectl create` does; resolves when the last one is there. */
+  createPools: () => Promise<void>;
+  /** Pools that say Ready with all of their replicas. */
+  readyPools: () => number;
+  /** Ends the operator and starts another. */
+  restartOperator: () => Promise<void>;
+  /** The most memory that the operator ever held, and what it holds, in bytes. */
+  memory: () => { maxBytes: number; bytes: number };
+  metrics: () => Promise<string>;
+  stop: () => Promise<void>;
+};
+
+export async function startMany(size: Size, operatorEnv: Record<string, string> = {}): Promise<ManyPools> {
+  const cluster = await startCluster();
+  const undo: (() => Promise<unknown>)[] = [() => cluster.stop()];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    await prepare(cluster, size);
+    const kubeconfig = cluster.operatorKubeconfig;
+    let operator = await startOperator({ kubeconfig }, operatorEnv);
+    undo.push(() => operator.stop());
+    const pools = await watchPools(cluster);
+    undo.push(pools.stop);
+    return {
+      cluster,
+      get operator() {
+        return operator;
+      },
+      createPools: async () => {
+        const objects = poolObjects(size);
+        while (objects.length > 0) {
+          await kubectl(cluster, ['create', '--validate=false', '-f', '-'], listOf(objects.splice(0, perCommand)));
+        }
+      },
+      readyPools: () => pools.reflector.cache.list().filter((pool) => isReady(pool, size.replicas)).length,
+      restartOperator: async () => {
+        await operator.stop();
+        operator = await startOperator({ kubeconfig }, operatorEnv);
+      },
+      memory: () => memoryOf(operator.process.pid),
+      metrics: async () => (await fetch(`${operator.metricsUrl}/metrics`)).text(),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function prepare(cluster: Cluster, { pools, replicas, namespaces }: Size): Promise<void> {
+  await installCrds(cluster);
+  // What it may do is another suite's question.
+  await kubectl(cluster, [
+    'create',
+    'clusterrolebinding',
+    'operator',
+    '--clusterrole=cluster-admin',
+    '--user=operator',
+  ]);
+  const nodes = Math.ceil((pools * replicas) / devicesPerNode) + 1;
+  await gpuNodes(cluster, { name: 'gpu', resource: 'nvidia.com/gpu', count: devicesPerNode, nodes });
+  const names = Array.from({ length: namespaces }, (_, index) => namespaceName(index));
+  const spaces = names.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  await kubectl(cluster, ['create', '-f', '-'], listOf([...spaces, hardwareClass]));
+}
+
+const listOf = (items: readonly object[]): object => ({ apiVersion: 'v1', kind: 'List', items });
+
+const hardwareClass = {
+  apiVersion: 'qwenfleet.io/v1alpha1',
+  kind: 'HardwareClass',
+  metadata: { name: 'gpu' },
+  spec: {
+    accelerator: { resourceName: 'nvidia.com/gpu', memory: '24Gi' },
+    resources: { cpu: '1', memory: '4Gi' },
+  },
+};
+
+/** Scaled ones: a pool whose number is fixed asks less of the operator. */
+const poolObjects = ({ pools, replicas, namespaces }: Size): object[] =>
+  Array.from({ length: pools }, (_, index) => ({
+    apiVersion: 'qwenfleet.io/v1alpha1',
+    kind: 'QwenDeployment',
+    metadata: { name: `pool-${index}`, namespace: namespaceName(index % namespaces) },
+    spec: {
+      tier: 'small',
+      model: { uri: 'hf://Qwen/Qwen2.5-7B-Instruct' },
+      quantization: 'int8',
+      hardware: { class: 'gpu', count: 1 },
+      scaling: { minReplicas: replicas, maxReplicas: 2 * replicas },
+    },
+  }));
+
+const isReady = ({ status }: Pool, replicas: number): boolean =>
+  status?.readyReplicas === replicas && status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+
+async function watchPools(cluster: Cluster): Promise<{ reflector: Reflector<Pool>; stop: () => Promise<void> }> {
+  const environment = systemEnvironment();
+  const connection = await connect({ from: 'file', file: cluster.kubeconfig }, environment);
+  const client = KubeClient.over({ connection }, environment);
+  const reflector = new Reflector<Pool>({ name: 'pools', source: listWatch(client, poolResource) }, environment);
+  reflector.start();
+  await reflector.synced;
+  return {
+    reflector,
+    stop: async () => {
+      await reflector.stop();
+      await connection.close();
+    },
+  };
+}
+
+function memoryOf(pid: number | undefined): { maxBytes: number; bytes: number } {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1024;
+  return { maxBytes: bytes('VmHWM'), bytes: bytes('VmRSS') };
+}

@@ -1,0 +1,62 @@
+// npm run bench:operator [-- --pools N] [--rest SECONDS] [--json]: a thousand pools of five replicas on a real control
+// plane with fake nodes, then ten minutes in which nothing may be written. The full form is kept in docs/measurements.
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Progress } from '@qwenfleet/cli/progress';
+import { Terminal } from '@qwenfleet/cli/terminal';
+import { clusterMissing } from '../../harness/cluster/cluster.ts';
+import { promiseLines } from '../../promises/document.ts';
+import { holds } from '../../promises/promise.ts';
+import { record } from '../../promises/record.ts';
+import { measureMany, type ManyReport } from './measure.ts';
+import { renderMany } from './table.ts';
+import { conditionsOf, valuesOf } from './verdicts.ts';
+
+const full = { pools: 1_000, replicas: 5, namespaces: 20 };
+const poolsPerNamespace = full.pools / full.namespaces;
+const fullRestSeconds = 600;
+
+const { values } = parseArgs({
+  options: {
+    pools: { type: 'string', default: String(full.pools) },
+    rest: { type: 'string', default: String(fullRestSeconds) },
+    json: { type: 'boolean', default: false },
+  },
+});
+const pools = Number(values.pools);
+const restSeconds = Number(values.rest);
+
+if (!isCount(pools, 10_000)) refuse(`--pools ${values.pools} is no number from 1 to 10000`);
+else if (!isCount(restSeconds, 86_400)) refuse(`--rest ${values.rest} is no number of seconds from 1 to 86400`);
+else if ((await clusterMissing) !== undefined) process.exitCode = 1;
+else await bench();
+
+function isCount(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= max;
+}
+
+function refuse(why: string): void {
+  process.stderr.write(`${why}\n`);
+  process.exitCode = 2;
+}
+
+async function bench(): Promise<void> {
+  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
+  const progress = new Progress(new Terminal(process));
+  const report = await measureMany({
+    size: { ...full, pools, namespaces: Math.ceil(pools / poolsPerNamespace) },
+    restSeconds,
+    onProgress: (what, done, total) => progress.count(what, done, total),
+  }).finally(() => progress.stop());
+  if (values.json) process.stdout.write(`${JSON.stringify({ machine, ...report }, null, 2)}\n`);
+  else process.stdout.write(`${machine}\n${renderMany(report, promiseLines())}\n`);
+  const found = valuesOf(report);
+  if (pools === full.pools) keep(report, found, machine);
+  const broken = promiseLines().some(({ id, target }) => found[id] !== undefined && !holds(target, found[id]));
+  if (broken) process.exitCode = 1;
+}
+
+function keep(report: ManyReport, found: Record<string, number>, machine: string): void {
+  const details = `${conditionsOf(report)}; ${machine}`;
+  for (const [id, value] of Object.entries(found)) record(id, { value, details });
+}
