@@ -18,7 +18,7 @@ export { connect, type Connection } from './connection/connection.ts';
 export type { CredentialSource } from './connection/credentials.ts';
 export { Controller, type ControllerOptions, type Reconcile } from './controller/controller.ts';
 export { TerminalError, type ReconcileResult } from './controller/outcome.ts';
-export { changesOf, ownerKeys, type KeysOf, type Source } from './controller/source.ts';
+export { changesOf, ofSpec, ownerKeys, type KeysOf, type Source } from './controller/source.ts';
 export { Discovery } from './discovery/discovery.ts';
 export { systemEnvironment, type Environment } from './environment.ts';
 export { events, type Event, type Occurrence } from './events/event.ts';

@@ -11,7 +11,7 @@ import { ownedBy, type KubeObject } from '../object.ts';
 import { Reflector } from '../reflector/reflector.ts';
 import { Controller, type ControllerOptions, type Reconcile } from './controller.ts';
 import { TerminalError } from './outcome.ts';
-import { changesOf, ownerKeys } from './source.ts';
+import { changesOf, ofSpec, ownerKeys } from './source.ts';
 
 type World = {
   clock: ManualClock;
@@ -261,5 +261,27 @@ describe('children', () => {
   it('that lose their owner wake it once more', () => {
     const change = { type: 'updated', key: 'a/web-0', object: child(), previous: child(owner) } as const;
     expect(ownerKeys(deployments)(change)).toEqual(['a/web']);
+  });
+});
+
+describe('a change of the spec', () => {
+  const at = (generation: number | undefined, labels = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Widget',
+    metadata: { name: 'w', generation, labels },
+  });
+  const keysOf = ofSpec(({ key }) => [key]);
+  const woken = (previous: KubeObject, object: KubeObject): readonly string[] =>
+    keysOf({ type: 'updated', key: 'w', object, previous });
+
+  it('wakes, and a status or a label does not', () => {
+    expect(woken(at(1), at(2))).toEqual(['w']);
+    expect(woken(at(1), at(1, { a: 'b' }))).toEqual([]);
+    expect(keysOf({ type: 'added', key: 'w', object: at(1) })).toEqual(['w']);
+    expect(keysOf({ type: 'deleted', key: 'w', object: at(1) })).toEqual(['w']);
+  });
+
+  it('is any change of a kind that counts no generations', () => {
+    expect(woken(at(undefined), at(undefined))).toEqual(['w']);
   });
 });

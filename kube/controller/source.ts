@@ -23,6 +23,16 @@ export const changesOf = <T extends KubeObject>(
   subscribe: (onKey) => reflector.subscribe((change) => keysOf(change).forEach(onKey)),
 });
 
+/** Leaves out what is not about the spec: a status that is written, a label, an annotation. */
+export const ofSpec =
+  <T extends KubeObject>(keysOf: KeysOf<T>): KeysOf<T> =>
+  (change) => {
+    if (change.type !== 'updated') return keysOf(change);
+    const { generation } = change.object.metadata;
+    // Kinds without a spec have none.
+    return generation !== undefined && generation === change.previous.metadata.generation ? [] : keysOf(change);
+  };
+
 /** A child wakes the object that controls it, and the one that did before. */
 export const ownerKeys =
   (owner: Resource): KeysOf<KubeObject> =>

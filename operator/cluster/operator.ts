@@ -2,7 +2,7 @@ import type { PoolLoad } from '@qwenfleet/core/load/pool-report';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { Controller } from '@qwenfleet/kube/controller/controller';
-import { changesOf, ownerKeys, type KeysOf, type Source } from '@qwenfleet/kube/controller/source';
+import { changesOf, ofSpec, ownerKeys, type KeysOf, type Source } from '@qwenfleet/kube/controller/source';
 import type { Discovery } from '@qwenfleet/kube/discovery/discovery';
 import type { Environment } from '@qwenfleet/kube/environment';
 import { EventRecorder } from '@qwenfleet/kube/events/recorder';
@@ -109,7 +109,13 @@ export class ClusterOperator {
     this.#routers = controller('qwenrouters', this.#routerSources(), routers);
     this.#hardware = controller(
       'hardwareclasses',
-      [changesOf(caches.classes), changesOf(this.#nodes, () => this.#allClasses())],
+      [
+        changesOf(
+          caches.classes,
+          ofSpec(({ key }) => [key]),
+        ),
+        changesOf(this.#nodes, () => this.#allClasses()),
+      ],
       hardware,
     );
     this.#followNeighbours();
@@ -177,8 +183,14 @@ export class ClusterOperator {
       changesOf(pools),
       changesOf(workloads, owned),
       changesOf(pods, labelKeys(deploymentLabel)),
-      changesOf(classes, ({ object }) => this.#poolsOnClass(object.metadata.name)),
-      changesOf(routers, ({ object }) => this.#poolKeysIn(object.metadata.namespace)),
+      changesOf(
+        classes,
+        ofSpec(({ object }) => this.#poolsOnClass(object.metadata.name)),
+      ),
+      changesOf(
+        routers,
+        ofSpec(({ object }) => this.#poolKeysIn(object.metadata.namespace)),
+      ),
       ...parts.map((reflector) => changesOf(reflector, owned)),
     ];
   }
