@@ -31,7 +31,7 @@ export const modelSchema = z
     capabilities: listSet(
       z.enum(['Tools', 'JSON', 'Vision']).describe('One capability.'),
       8,
-      'What the model can do besides text; a request that needs more goes to another pool.',
+      'What the model can do besides text; a request that needs more goes to another pool. The qwen engine calls tools and keeps to JSON without being told.',
     ).optional(),
     secretRef: secretRef(
       'A Secret with what the source asks for, such as a token of the hub.',

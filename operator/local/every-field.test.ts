@@ -24,7 +24,7 @@ const changes: Record<string, Fields | [base: Fields, change: Fields]> = {
   'model.servedName': { model: { uri: 'hf://Qwen/Qwen3-0.6B', servedName: 'qwen' } },
   'model.aliases': { model: { uri: 'hf://Qwen/Qwen3-0.6B', aliases: ['latest'] } },
   'model.task': { model: { uri: 'hf://Qwen/Qwen3-0.6B', task: 'Embed' } },
-  'model.capabilities': { model: { uri: 'hf://Qwen/Qwen3-0.6B', capabilities: ['Tools'] } },
+  'model.capabilities': { model: { uri: 'hf://Qwen/Qwen3-0.6B', capabilities: ['Vision'] } },
   'model.secretRef.name': { model: { uri: 'hf://Qwen/Qwen3-0.6B', secretRef: { name: 'hub' } } },
   'model.secretRef.key': { model: { uri: 'hf://Qwen/Qwen3-0.6B', secretRef: { name: 'hub', key: 'other' } } },
   'model.verify.sha256': { model: { uri: 'hf://Qwen/Qwen3-0.6B', verify: { sha256: 'a'.repeat(64) } } },

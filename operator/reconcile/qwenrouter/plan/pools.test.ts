@@ -64,7 +64,7 @@ describe('a pool as the router sees it', () => {
       contextLength: 2048,
       concurrency: 8,
       costPerToken: 0.25,
-      capabilities: { tools: false, json: false, vision: false },
+      capabilities: { tools: true, json: true, vision: false },
     });
   });
 
@@ -76,8 +76,14 @@ describe('a pool as the router sees it', () => {
   });
 
   it('can do what its spec says it can', () => {
-    const { capabilities } = poolOf({ model: { uri, capabilities: ['Tools', 'Vision'] } });
+    const { capabilities } = poolOf({ model: { uri, capabilities: ['Tools', 'Vision'] }, engine: { type: 'vllm' } });
     expect(capabilities).toEqual({ tools: true, json: false, vision: true });
+  });
+
+  it('calls tools and keeps to JSON in our own runtime, unless it makes vectors', () => {
+    expect(poolOf({ model: { uri } }).capabilities).toMatchObject({ tools: true, json: true });
+    expect(poolOf({ model: { uri, task: 'Embed' } }).capabilities).toMatchObject({ tools: false, json: false });
+    expect(poolOf(external()).capabilities).toEqual({ tools: false, json: false, vision: false });
   });
 
   it('makes vectors when that is its task', () => {

@@ -26,7 +26,7 @@ export function poolConfigOf(
     ? tierOf(spec.coldStart.fallbackTier)
     : fallbackFrom(tiersOf(router), resolved.tier);
   const names = [resolved.servedName, ...resolved.aliases].filter((name) => name !== resolved.name);
-  const capabilities = new Set(spec.model.capabilities);
+  const can = (capability: Capability): boolean => canDo(capability, spec, resolved);
   return poolConfigSchema.parse({
     name: resolved.name,
     tier: resolved.tier,
@@ -36,11 +36,7 @@ export function poolConfigOf(
     task: spec.model.task === 'Embed' ? 'embed' : 'generate',
     description: resolved.description,
     contextLength: resolved.contextLength,
-    capabilities: {
-      tools: capabilities.has('Tools'),
-      json: capabilities.has('JSON'),
-      vision: capabilities.has('Vision'),
-    },
+    capabilities: { tools: can('Tools'), json: can('JSON'), vision: can('Vision') },
     costPerToken,
     concurrency: resolved.maxConcurrency,
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -57,7 +53,7 @@ export function poolConfigOf(
 
 /** How the pool's requests are split over its revisions: what the rollout has decided and stored, nothing else. */
 function splitOf(
-  { rollout: { abTest } }: QwenDeployment['spec'],
+  { rollout: { abTest } }: Spec,
   { replicas = [], updateRevision, strategy, promoted }: RolloutStatus = {},
 ): Pick<PoolConfig, 'weights' | 'header'> {
   const weights = Object.fromEntries(replicas.map(({ revision, weight = 0 }) => [revision, weight]));
@@ -69,6 +65,16 @@ function splitOf(
     ...(tests && abTest?.header ? { header: { ...abTest.header, revision: updateRevision } } : {}),
   };
 }
+
+type Spec = QwenDeployment['spec'];
+type Capability = NonNullable<Spec['model']['capabilities']>[number];
+
+/** Our runtime calls tools and keeps to JSON whatever the model: it tells the one, and forces the other. */
+const ownRuntimeCan: ReadonlySet<Capability> = new Set(['Tools', 'JSON']);
+
+const canDo = (capability: Capability, { model }: Spec, { engine }: Resolved): boolean =>
+  (model.capabilities?.includes(capability) ?? false) ||
+  (engine.type === 'qwen' && model.task !== 'Embed' && ownRuntimeCan.has(capability));
 
 const tiersOf = (router: QwenRouter): Tier[] =>
   (router.spec.fallback?.order ?? []).flatMap((name) => tierOf(name) ?? []);
