@@ -192,6 +192,10 @@ describe('a refusal', () => {
     expect(refused(bomb)[0]).toMatch(/alias/);
   });
 
+  it('of an alias inside its own anchor says so', () => {
+    expect(refused('kind: &a\n  kind: *a\n')[0]).toMatch(/alias/);
+  });
+
   it('is the same kind of error whatever the text is', () => {
     const words = fc.constantFrom(
       'kind',

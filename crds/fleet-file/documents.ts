@@ -45,6 +45,8 @@ function documentOf(document: Document, file: string, lines: LineCounter): Fleet
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 });
+    // An alias inside its own anchor makes a value that contains itself: this refuses it as nothing after it could.
+    JSON.stringify(value);
   } catch (cause) {
     throw new FleetError('invalid_config', `${file}: an alias of this file cannot be resolved`, { cause });
   }
