@@ -29,11 +29,11 @@ export async function writeStatus(
   { resource, object, status, asWritten = status, unmoved = false }: StatusWrite,
   signal: AbortSignal,
 ): Promise<CustomObject | undefined> {
-  if (isDeepStrictEqual(plain(object.status), plain(asWritten))) return undefined;
+  if (sameStatus(object.status, asWritten)) return undefined;
   const { apiVersion, kind, metadata } = object;
   const { name, namespace, resourceVersion } = metadata;
   const at = { name, ...(namespace && { namespace }), ...(unmoved && resourceVersion && { resourceVersion }) };
-  const wanted: CustomObject = { apiVersion, kind, metadata: at, status: plain(status) };
+  const wanted: CustomObject = { apiVersion, kind, metadata: at, status: asStored(status) };
   return client.applyStatus(wanted, { fieldManager, force: true, signal, resource });
 }
 export type StatusWrite = {
@@ -45,11 +45,13 @@ export type StatusWrite = {
   unmoved?: boolean;
 };
 
+export const sameStatus = (a: unknown, b: unknown): boolean => isDeepStrictEqual(asStored(a), asStored(b));
+
 /**
  * As JSON has it: without what is undefined, with keys in any order, and without empty objects. Where fields have gone,
  * server-side apply makes null of an empty object that had some, and the API server refuses that.
  */
-const plain = (value: unknown): unknown =>
+export const asStored = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value ?? {}), (key, inner: unknown) => (key !== '' && isEmpty(inner) ? undefined : inner));
 
 const isEmpty = (value: unknown): boolean =>

@@ -16,9 +16,10 @@ import type { Images } from '../../specs/images.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
 import { poolKind, type CustomObject } from '../kinds.ts';
-import { writeStatus } from '../status-writer.ts';
+import { sameStatus, writeStatus } from '../status-writer.ts';
 import { writeObjects } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
+import { StatusPace } from './pace.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import type { RouterReports } from './arm-counter.ts';
 import { PoolRollout, type Rollout } from './rollout.ts';
@@ -62,6 +63,7 @@ const behindMs = 1_000;
 export class PoolController {
   readonly #parts: PoolControllerParts;
   readonly #memories = new Map<string, Memory>();
+  readonly #pace = new StatusPace();
 
   constructor(parts: PoolControllerParts) {
     this.#parts = parts;
@@ -85,9 +87,9 @@ export class PoolController {
     const desired = verdict?.desired ?? givenReplicas(seen);
     const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), nowEpochMs });
     // Stored first, then done: whoever goes on after a crash knows what was begun.
-    await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
+    const heldMs = await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
     if (!seen.deployment.spec.paused) await this.#act(seen, desired, rollout, signal);
-    const looks = [verdict?.lookAgainMs, rollout?.lookAgainMs].flatMap((lookMs) => lookMs ?? []);
+    const looks = [verdict?.lookAgainMs, rollout?.lookAgainMs, heldMs].flatMap((lookMs) => lookMs ?? []);
     return { requeueAfterMs: looks.length === 0 ? undefined : Math.min(...looks) };
   }
 
@@ -152,21 +154,27 @@ export class PoolController {
     await writeObjects({ client, applier }, seen, { sizes, around }, signal);
   }
 
-  async #writeStatus(seen: PoolSeen, outcome: Outcome, signal: AbortSignal): Promise<void> {
-    const { client, events } = this.#parts;
+  /** @returns in how many milliseconds it has more to tell. */
+  async #writeStatus(seen: PoolSeen, outcome: Outcome, signal: AbortSignal): Promise<number | undefined> {
+    const { client, events, environment } = this.#parts;
     const { object } = seen;
     const { rollout, memory } = outcome;
     const before = writtenStatus(object.status);
     const status = this.#statusOf(seen, outcome, before);
     const asWritten = withoutMemoryNews(status, before, rollout?.isNews ?? false);
-    const written = await writeStatus(client, { resource: poolKind, object, status, asWritten, unmoved: true }, signal);
-    const { resourceVersion } = object.metadata;
-    if (written && written.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
+    const heldMs = this.#pace.waitMs(object, asWritten, environment.clock.nowMs());
+    if (heldMs === 0) {
+      const write = { resource: poolKind, object, status, asWritten, unmoved: true };
+      const written = await writeStatus(client, write, signal);
+      const { resourceVersion } = object.metadata;
+      if (written && written.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
+    }
     const change = readyChange(before, status);
     if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
     for (const { message: note, ...event } of rollout?.decision.events ?? []) {
       events.record({ regarding: object, action: 'Rollout', note, ...event });
     }
+    return heldMs === 0 || sameStatus(object.status, asWritten) ? undefined : heldMs;
   }
 
   #statusOf(
