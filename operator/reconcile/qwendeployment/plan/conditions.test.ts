@@ -116,6 +116,8 @@ const table: Record<string, Case[]> = {
   Progressing: [
     ['nothing moves', {}, {}, 'True Complete'],
     ['a replica starts', {}, { replicas: [ready, starting] }, 'True Moving'],
+    ['its replicas are somebody else’s', external, { replicas: [] }, 'True Complete'],
+    ['a replica is still to come', {}, { desired: 2 }, 'True Moving'],
     ['a replica goes', {}, { replicas: [ready, { state: 'draining' }] }, 'True Moving'],
     ['a replica fails', {}, { replicas: [ready, failed('engine_failed')] }, 'False Failing'],
     ['it is paused', { paused: true }, {}, 'False Paused'],

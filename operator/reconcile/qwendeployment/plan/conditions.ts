@@ -120,7 +120,7 @@ function workloadAvailable({ spec, resolved, observed }: Input): Finding {
   return failureOf(type, observed) ?? fails(type, 'Starting', `${available} of ${wanted} replicas answer`);
 }
 
-function progressing({ spec, observed }: Input): Finding {
+function progressing({ spec, resolved, observed }: Input): Finding {
   const type = 'Progressing';
   if (spec.paused) return fails(type, 'Paused', 'spec.paused is set: nothing is created, changed or removed');
   const rollout = observed.rollout?.find((finding) => finding.type === type);
@@ -128,8 +128,9 @@ function progressing({ spec, observed }: Input): Finding {
   const moving = observed.replicas.filter(({ state }) => state !== 'ready');
   if (moving.some(({ failure }) => failure))
     return fails(type, 'Failing', 'a replica fails to start and is tried again');
-  if (moving.length === 0) return holds(type, 'Complete', 'every replica is as wanted');
-  return holds(type, 'Moving', `${moving.length} replicas are starting or ending`);
+  const missing = isExternal(resolved) ? 0 : Math.max(0, observed.desired - observed.replicas.length);
+  if (moving.length + missing === 0) return holds(type, 'Complete', 'every replica is as wanted');
+  return holds(type, 'Moving', `${moving.length + missing} replicas are starting or ending`);
 }
 
 function rolloutHealthy({ resolved, observed }: Input): Finding {
