@@ -14,32 +14,36 @@ const past = fc.integer({ min: 0, max: 1_000_000 });
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined });
 const outcome = fc.constantFrom('Replaced', 'RolledBack', 'Aborted', 'Reverted', 'Superseded');
-const states: fc.Arbitrary<RolloutState> = fc.record({
-  current: revision,
-  update: optional(revision),
-  round: fc.nat(1_000),
-  strategy: fc.constantFrom('Rolling', 'Canary', 'BlueGreen', 'OnDelete', 'ABTest'),
-  step: fc.nat(10),
-  weight: fc.nat(100),
-  startedAtMs: past,
-  stepStartedAtMs: optional(past),
-  progress: fc.record({ atMs: past, ready: fc.nat(100), old: fc.constantFrom(0, 7, Number.MAX_SAFE_INTEGER) }),
-  drainFirst: optional(fc.record({ reach: fc.nat(100), atMs: past })),
-  promoted: fc.boolean(),
-  told: fc.dictionary(revision, fc.nat(100)),
-  rejected: optional(fc.record({ revision, reason: name, message: name, atMs: past })),
-  obeyed: fc.record({ promote: optional(revision), abort: optional(revision) }),
-  hot: optional(
-    fc.record({
-      replica: optional(name),
-      sinceMs: optional(past),
-      loadedAtMs: optional(past),
-      back: optional(fc.record({ outcome, reason: name, message: name })),
-    }),
-  ),
-  history: fc.array(fc.record({ revision, atMs: past, outcome, message: name }), { maxLength: 50 }),
-  reason: name,
-});
+/** Nothing has a share while nothing is brought in. */
+const atRest = (state: RolloutState): RolloutState => (state.update === undefined ? { ...state, weight: 0 } : state);
+const states = fc
+  .record<RolloutState>({
+    current: revision,
+    update: optional(revision),
+    round: fc.nat(1_000),
+    strategy: fc.constantFrom('Rolling', 'Canary', 'BlueGreen', 'OnDelete', 'ABTest'),
+    step: fc.nat(10),
+    weight: fc.nat(100),
+    startedAtMs: past,
+    stepStartedAtMs: optional(past),
+    progress: fc.record({ atMs: past, ready: fc.nat(100), old: fc.constantFrom(0, 7, Number.MAX_SAFE_INTEGER) }),
+    drainFirst: optional(fc.record({ reach: fc.nat(100), atMs: past })),
+    promoted: fc.boolean(),
+    told: fc.dictionary(revision, fc.nat(100)),
+    rejected: optional(fc.record({ revision, reason: name, message: name, atMs: past })),
+    obeyed: fc.record({ promote: optional(revision), abort: optional(revision) }),
+    hot: optional(
+      fc.record({
+        replica: optional(name),
+        sinceMs: optional(past),
+        loadedAtMs: optional(past),
+        back: optional(fc.record({ outcome, reason: name, message: name })),
+      }),
+    ),
+    history: fc.array(fc.record({ revision, atMs: past, outcome, message: name }), { maxLength: 50 }),
+    reason: name,
+  })
+  .map(atRest);
 
 describe('the state of a rollout', () => {
   it('is the same after it was stored and read, whatever the next process counts time from', () => {
@@ -54,6 +58,15 @@ describe('the state of a rollout', () => {
       }),
       { seed: 9, numRuns: 300 },
     );
+  });
+
+  it('shows a share only while something is brought in', () => {
+    const weightOf = (update: string | undefined): number | undefined =>
+      fc
+        .sample(states, { seed: 1, numRuns: 1 })
+        .map((state) => toStatus({ state: { ...state, update } }, { nowMs: 0, epochMs }).weight)[0];
+    expect(weightOf(undefined)).toBeUndefined();
+    expect(weightOf('b')).toBeTypeOf('number');
   });
 
   it('fits its schema however much there is to say', () => {
