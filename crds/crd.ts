@@ -19,6 +19,20 @@ export function objectSchema(kind: Kind): Schema {
   return withRules(schema, kind.rules);
 }
 
+/** `kubectl explain` prints descriptions and no defaults, so each description says its own. */
+function explained(schema: Schema): Schema {
+  const { default: value, description, properties, items } = schema;
+  const says = value === undefined || typeof value === 'object' ? description : `${description} Default: ${value}.`;
+  return {
+    ...schema,
+    ...(says === undefined ? {} : { description: says }),
+    ...(items ? { items: explained(items) } : {}),
+    ...(properties
+      ? { properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, explained(each)])) }
+      : {}),
+  };
+}
+
 /** The CustomResourceDefinition of a kind, ready for `kubectl apply`. */
 export function customResourceDefinition(kind: Kind): Record<string, unknown> {
   const scale = kind.scale ? { scale: kind.scale } : {};
@@ -44,7 +58,7 @@ export function customResourceDefinition(kind: Kind): Record<string, unknown> {
           storage: true,
           subresources: { status: {}, ...scale },
           additionalPrinterColumns: kind.columns,
-          schema: { openAPIV3Schema: objectSchema(kind) },
+          schema: { openAPIV3Schema: explained(objectSchema(kind)) },
         },
       ],
     },

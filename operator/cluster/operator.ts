@@ -74,6 +74,7 @@ export class ClusterOperator {
       client,
       caches,
       applier,
+      events: this.#events,
       environment,
       images,
       integrations,

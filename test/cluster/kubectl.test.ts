@@ -137,6 +137,7 @@ describe.skipIf(await clusterMissing)('kubectl on the custom resources', () => {
     it('tells a person what a field is for', async () => {
       const text = await run('explain', 'qd.spec.scaling.minReplicas');
       expect(text.replaceAll(/\s+/g, ' ')).toContain('Fewest replicas. 0 lets an idle pool disappear');
+      expect(text).toContain('Default: 0.');
     });
   });
 

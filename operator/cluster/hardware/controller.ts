@@ -14,7 +14,7 @@ export type HardwareControllerParts = {
 };
 
 /** Nodes and pods move often; how many devices are free is for people to read, and may be a little old. */
-const lookAgainMs = 30_000;
+const lookAgainMs = 5_000;
 
 /** Says of each HardwareClass how many of its devices there are, and how many our pods have left. */
 export class HardwareController {

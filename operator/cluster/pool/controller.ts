@@ -16,6 +16,7 @@ import type { Images } from '../../specs/images.ts';
 import type { Applier } from '../applier.ts';
 import type { Caches } from '../caches.ts';
 import { poolKind, type CustomObject } from '../kinds.ts';
+import { noticesOf } from '../notices.ts';
 import { sameStatus, writeStatus } from '../status-writer.ts';
 import { writeObjects } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
@@ -23,7 +24,7 @@ import { StatusPace } from './pace.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import type { RouterReports } from './arm-counter.ts';
 import { PoolRollout, type Rollout } from './rollout.ts';
-import { readyChange, statusOf, withoutMemoryNews, writtenStatus, type WrittenStatus } from './status.ts';
+import { statusOf, withoutMemoryNews, writtenStatus, type WrittenStatus } from './status.ts';
 import { givenReplicas, handOver, toldReplicas } from './workloads.ts';
 
 export type PoolControllerParts = {
@@ -168,9 +169,9 @@ export class PoolController {
       const written = await writeStatus(client, write, signal);
       const { resourceVersion } = object.metadata;
       if (written && written.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
+      for (const notice of noticesOf(before.conditions, status.conditions ?? []))
+        events.record({ regarding: object, action: 'Reconcile', ...notice });
     }
-    const change = readyChange(before, status);
-    if (change) events.record({ regarding: object, action: 'Reconcile', ...change });
     for (const { message: note, ...event } of rollout?.decision.events ?? []) {
       events.record({ regarding: object, action: 'Rollout', note, ...event });
     }

@@ -72,15 +72,3 @@ function settled(is: Condition, { conditions = [] }: WrittenStatus): Condition {
   const same = was.status === is.status && was.reason === is.reason;
   return same && withoutFigures(was.message) === withoutFigures(is.message) ? { ...is, message: was.message } : is;
 }
-
-/** What people should hear when a pool becomes ready, or stops being so, or is not ready for another reason. */
-export function readyChange(
-  before: WrittenStatus,
-  status: QwenDeploymentStatus,
-): { type: 'Normal' | 'Warning'; reason: string; note: string } | undefined {
-  const is = status.conditions?.find(({ type }) => type === 'Ready');
-  const was = before.conditions?.find(({ type }) => type === 'Ready');
-  if (!is || (is.status === was?.status && is.reason === was.reason)) return undefined;
-  const quiet = is.status === 'True' || is.reason === 'Starting' || is.reason === 'Suspended';
-  return { type: quiet ? 'Normal' : 'Warning', reason: is.reason, note: is.message };
-}

@@ -4,6 +4,7 @@ import { selects } from '@qwenfleet/crds/fleet-file/selector';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
+import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
 import type { Environment } from '@qwenfleet/kube/environment';
 import { secrets } from '@qwenfleet/kube/kinds';
 import { keyOf } from '@qwenfleet/kube/object';
@@ -21,12 +22,14 @@ import { classOf, poolOf, routerOf } from '../parse.ts';
 import type { RouterReport } from '../load/routers.ts';
 import { observePool, type PoolSeen } from '../pool/observe.ts';
 import { writtenStatus } from '../pool/status.ts';
+import { noticesOf } from '../notices.ts';
 import { conditionsOf, writeStatus } from '../status-writer.ts';
 
 export type RouterControllerParts = {
   client: KubeClient;
   caches: Caches;
   applier: Applier;
+  events: EventRecorder;
   environment: Environment;
   images: Images & { router: string };
   integrations: Integrations;
@@ -118,7 +121,7 @@ export class RouterController {
     pools: readonly PoolSeen[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, caches, environment, reportsOf } = this.#parts;
+    const { client, caches, environment, events, reportsOf } = this.#parts;
     const { name, namespace, generation } = object.metadata;
     const pods = caches.routerPodsOf(namespace, name);
     const names = [...(found.plan?.selected ?? [])];
@@ -135,10 +138,13 @@ export class RouterController {
         health: new Map(pools.map((pool) => [pool.object.metadata.name, healthOf(pool)])),
       },
     });
-    const conditions = conditionsOf(findings.conditions, writtenStatus(object.status).conditions, {
+    const before = writtenStatus(object.status).conditions;
+    const conditions = conditionsOf(findings.conditions, before, {
       generation,
       nowEpochMs: environment.clock.epochMs(),
     });
+    for (const notice of noticesOf(before, conditions))
+      events.record({ regarding: object, action: 'Reconcile', ...notice });
     const status: QwenRouterStatus = { ...findings, conditions };
     await writeStatus(client, { resource: routerKind, object, status }, signal);
   }
@@ -146,6 +152,7 @@ export class RouterController {
 
 function healthOf({ object, plan, replicas }: PoolSeen): NonNullable<QwenRouterStatus['pools']>[number]['health'] {
   if (replicas.some(({ state }) => state === 'ready') || plan.resolved.engine.type === 'external') return 'Ready';
+  if (plan.resolved.blocked) return 'Unavailable';
   if (writtenStatus(object.status).scaling?.desired === 0) return 'ScaledToZero';
   return replicas.some(({ failure }) => failure) ? 'Unavailable' : 'Starting';
 }

@@ -120,6 +120,13 @@ const table: Record<string, Case[]> = {
     ['a replica is still to come', {}, { desired: 2 }, 'True Moving'],
     ['a replica goes', {}, { replicas: [ready, { state: 'draining' }] }, 'True Moving'],
     ['a replica fails', {}, { replicas: [ready, failed('engine_failed')] }, 'False Failing'],
+    ['a replica has no device', {}, { replicas: [ready, failed('insufficient_accelerators')] }, 'False Waiting'],
+    [
+      'one has none and another fails',
+      {},
+      { replicas: [failed('unschedulable'), failed('oom_killed')] },
+      'False Failing',
+    ],
     ['it is paused', { paused: true }, {}, 'False Paused'],
   ],
   ScalingActive: [

@@ -49,6 +49,8 @@ const failureReasons: Readonly<Record<string, { type: FailingType; reason: strin
   oom_killed: { type: 'WorkloadAvailable', reason: 'OOMKilled' },
   pod_refused: { type: 'WorkloadAvailable', reason: 'PodRefused' },
 };
+/** Failures that end when somebody makes room, and not by another try. */
+const waitingCodes = new Set(['insufficient_accelerators', 'unschedulable', 'scheduling_gated', 'claim_pending']);
 const crashed = { type: 'WorkloadAvailable', reason: 'EngineCrashed' } as const;
 
 function failureOf(type: FailingType, { replicas, refused }: Observed): Finding | undefined {
@@ -126,8 +128,11 @@ function progressing({ spec, resolved, observed }: Input): Finding {
   const rollout = observed.rollout?.find((finding) => finding.type === type);
   if (rollout && rollout.reason !== 'Complete') return rollout;
   const moving = observed.replicas.filter(({ state }) => state !== 'ready');
-  if (moving.some(({ failure }) => failure))
-    return fails(type, 'Failing', 'a replica fails to start and is tried again');
+  const failing = moving.filter(({ failure }) => failure);
+  const waiting = failing.filter(({ failure }) => waitingCodes.has(failure?.code ?? ''));
+  if (failing.length > waiting.length)
+    return fails(type, 'Failing', 'a replica fails to start and is tried again; WorkloadAvailable says why');
+  if (waiting.length > 0) return fails(type, 'Waiting', `${waiting.length} replicas have no place to run yet`);
   const missing = isExternal(resolved) ? 0 : Math.max(0, observed.desired - observed.replicas.length);
   if (moving.length + missing === 0) return holds(type, 'Complete', 'every replica is as wanted');
   return holds(type, 'Moving', `${moving.length + missing} replicas are starting or ending`);
@@ -152,7 +157,7 @@ function routerProgrammed({ observed }: Input): Finding {
     );
   }
   if (observed.router === 'stale') return fails(type, 'Stale', 'a router does not know this pool yet');
-  return fails(type, 'RouterUnavailable', 'the router is not running; it is being started again');
+  return fails(type, 'RouterUnavailable', 'no router answers: they are starting, or cannot be reached from here');
 }
 
 function adaptersLoaded({ spec }: Input): Finding {

@@ -11,13 +11,15 @@ export type Wanted = {
 
 /** Scheduler: `0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient nvidia.com/gpu.` */
 const insufficient = /Insufficient ([A-Za-z0-9./_-]*[A-Za-z0-9])/g;
+/** What the scheduler adds about pods that it might end for this one, which helps nobody here. */
+const preemption = /\.? (no new claims to deallocate|preemption: ).*$/s;
 const claimTrouble = /unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found/i;
 
 /** Why no node takes the pod; undefined for one that has a node. */
 export function schedulingFailure(pod: LivePod, claims: readonly LiveClaim[], wanted: Wanted): Failure | undefined {
   const condition = conditionOf(pod, 'PodScheduled');
   if (condition?.status !== 'False') return undefined;
-  const said = condition.message ?? '';
+  const said = (condition.message ?? '').replace(preemption, '');
   const since = condition.lastTransitionTime === undefined ? '' : ` since ${condition.lastTransitionTime}`;
   if (condition.reason === 'SchedulingGated') {
     return { code: 'scheduling_gated', message: `the pod is held back${since} until its queue admits it` };

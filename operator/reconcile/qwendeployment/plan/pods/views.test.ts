@@ -94,9 +94,9 @@ describe('a replica', () => {
 
 describe('why a replica has no node', () => {
   it('is the accelerator: which one is short, of which class, since when', () => {
-    const said =
-      '0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available';
-    expect(failure(unscheduled(said))).toEqual({
+    const said = '0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient nvidia.com/gpu';
+    const more = '. no new claims to deallocate, preemption: 0/3 nodes are available: 3 No preemption victims found.';
+    expect(failure(unscheduled(said + more))).toEqual({
       code: 'insufficient_accelerators',
       message: `no node has 2 free nvidia.com/gpu of class nvidia-l4 since 2026-03-01T10:00:05Z: ${said}`,
     });
