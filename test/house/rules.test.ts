@@ -143,6 +143,19 @@ describe('the rules of the house', () => {
     expect([...new Set(broken)]).toEqual([]);
   });
 
+  it('a room that another one runs on is declared, or its image would lack it', () => {
+    const broken = sources
+      .filter(({ room }) => room !== 'test')
+      .flatMap((file) => {
+        const declared = declaredBy(file.room);
+        const others = file.imports.filter((target) => target.endsWith('.ts')).map((target) => target.split('/')[0]);
+        return others
+          .filter((room) => room !== file.room && !declared.has(`@qwenfleet/${room}`))
+          .map((room) => `${file.path}: ${room}`);
+      });
+    expect([...new Set(broken)]).toEqual([]);
+  });
+
   it('no file is left for later', () => {
     const broken = sources.filter((file) => /\b(TODO|FIXME|XXX|HACK)\b/.test(file.text) && file.room !== 'test');
     expect(broken.map((file) => file.path)).toEqual([]);
@@ -153,9 +166,14 @@ function inPureZone(file: SourceFile): boolean {
   return pureZones.some((zone) => zone.test(file.path));
 }
 
+const read = (file: string): Record<string, Record<string, string>> =>
+  JSON.parse(readFileSync(path.join(root, file), 'utf8'));
+
+/** What a room needs to run. */
+const declaredBy = (room: Room): Set<string> =>
+  new Set(Object.keys(read(`${room}/package.json`)['dependencies'] ?? {}));
+
 function dependenciesOf(room: Room): Set<string> {
-  const read = (file: string): Record<string, Record<string, string>> =>
-    JSON.parse(readFileSync(path.join(root, file), 'utf8'));
   const own = read(`${room}/package.json`);
   const shared = read('package.json');
   return new Set([
