@@ -22,7 +22,8 @@ export function objectSchema(kind: Kind): Schema {
 /** `kubectl explain` prints descriptions and no defaults, so each description says its own. */
 function explained(schema: Schema): Schema {
   const { default: value, description, properties, items } = schema;
-  const says = value === undefined || typeof value === 'object' ? description : `${description} Default: ${value}.`;
+  const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
+  const says = isPlain ? `${description} Default: ${String(value)}.` : description;
   return {
     ...schema,
     ...(says === undefined ? {} : { description: says }),

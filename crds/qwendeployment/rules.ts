@@ -78,7 +78,7 @@ const shapeRules: Rule[] = [
     ]
       .map(sameTier)
       .join(' || ')})`,
-    message: 'coldStart.fallbackTier must be another tier than tier',
+    message: 'coldStart.fallbackTier must be another tier than tier; write one of the other two, or leave it out',
     holds: (self) =>
       self.coldStart.fallbackTier === undefined || tierOf(self.coldStart.fallbackTier) !== tierOf(self.tier),
   }),
@@ -136,7 +136,7 @@ const scalingRules: Rule[] = [
     path: 'spec.scaling',
     fieldPath: '.minReplicas',
     cel: 'self.minReplicas <= self.maxReplicas',
-    message: 'scaling.minReplicas may not be above scaling.maxReplicas',
+    message: 'scaling.minReplicas may not be above scaling.maxReplicas; lower the one or raise the other',
     holds: (self) => self.minReplicas <= self.maxReplicas,
   }),
   rule<Scaling>({
@@ -152,7 +152,7 @@ const scalingRules: Rule[] = [
     path: 'spec.scaling',
     fieldPath: '.scaleToZeroAfter',
     cel: '!has(self.scaleToZeroAfter) || self.minReplicas == 0',
-    message: 'scaling.scaleToZeroAfter needs scaling.minReplicas: 0',
+    message: 'scaling.scaleToZeroAfter needs scaling.minReplicas: 0; write that, or leave scaleToZeroAfter out',
     holds: (self) => self.scaleToZeroAfter === undefined || self.minReplicas === 0,
   }),
   rule<Scaling['window']>({
@@ -160,7 +160,7 @@ const scalingRules: Rule[] = [
     path: 'spec.scaling.window',
     fieldPath: '.panic',
     cel: 'duration(self.panic) < duration(self.stable)',
-    message: 'scaling.window.panic must be shorter than scaling.window.stable',
+    message: 'scaling.window.panic must be shorter than scaling.window.stable, such as 6s and 60s',
     holds: (self) => durationMs(self.panic) < durationMs(self.stable),
   }),
   rule<Scaling['window']>({
@@ -176,7 +176,7 @@ const scalingRules: Rule[] = [
     path: 'spec.scaling.schedules[]',
     fieldPath: '.minReplicas',
     cel: '!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas',
-    message: 'minReplicas of a schedule may not be above its maxReplicas',
+    message: 'minReplicas of a schedule may not be above its maxReplicas; lower the one or raise the other',
     holds: (self) =>
       self.minReplicas === undefined || self.maxReplicas === undefined || self.minReplicas <= self.maxReplicas,
   }),
@@ -188,7 +188,8 @@ const rolloutRules: Rule[] = [
     path: 'spec.rollout',
     fieldPath: '.maxUnavailable',
     cel: 'self.maxSurge > 0 || self.maxUnavailable > 0',
-    message: 'rollout.maxSurge and rollout.maxUnavailable cannot both be 0: nothing could ever be replaced',
+    message:
+      'rollout.maxSurge and rollout.maxUnavailable cannot both be 0, or nothing could be replaced; write maxUnavailable: 1, or maxSurge: 1 where devices are spare',
     holds: (self) => self.maxSurge > 0 || self.maxUnavailable > 0,
   }),
   rule<Spec['rollout']>({
@@ -212,7 +213,8 @@ const rolloutRules: Rule[] = [
     path: 'spec.rollout',
     fieldPath: '.abTest',
     cel: "!has(self.abTest) || self.strategy != 'Canary'",
-    message: 'rollout.abTest and rollout.strategy: Canary exclude each other: one compares, the other replaces',
+    message:
+      'rollout.abTest and rollout.strategy: Canary exclude each other: one compares, the other replaces; remove one',
     holds: (self) => self.abTest === undefined || self.strategy !== 'Canary',
   }),
   rule<Spec['drain']>({

@@ -20,7 +20,7 @@ export const routerRules: readonly Rule[] = [
     path: 'spec.pools.selector.matchExpressions[]',
     fieldPath: '.values',
     cel: "(has(self.values) && self.values.size() > 0) == (self.operator in ['In', 'NotIn'])",
-    message: 'In and NotIn need values, Exists and DoesNotExist have none',
+    message: 'In and NotIn need values, Exists and DoesNotExist have none; write values, or take them away',
     holds: (self) => (self.values ?? []).length > 0 === ['In', 'NotIn'].includes(self.operator),
   }),
 ];

@@ -118,6 +118,14 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
     );
   });
 
+  it('leaves nothing to `kubectl diff`, though the operator has worked on what was applied', async () => {
+    const { code, stdout } = await cluster.kubectl(
+      ['diff', '-f', '-'],
+      pool('first', 'hardware: {class: l4, count: 1}'),
+    );
+    expect(`${code}${stdout}`).toBe('0');
+  });
+
   it('says which resource is short, on which class, and since when', async () => {
     await kubectl(cluster, ['apply', '-f', '-'], pool('many', 'hardware: {class: l4, count: 1}\n  replicas: 4'));
     const condition = await eventually(
@@ -127,6 +135,13 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
       60_000,
       200,
     );
+    const told = await eventually(
+      () => kubectl(cluster, ['events', '--for', 'qd/many', '--types=Warning', '--no-headers']),
+      (said) => said.includes('InsufficientGPU'),
+      30_000,
+      200,
+    );
+    expect(told.trim().split('\n')).toHaveLength(1);
     expect(condition?.message).toMatch(/no node has 1 free nvidia\.com\/gpu of class l4 since \d{4}-/);
     await kubectl(cluster, ['delete', 'qd', 'many', '--wait=true']);
   });
@@ -160,6 +175,23 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
     );
     expect((await workloads('first')).map(({ metadata }) => metadata.uid)).toEqual(uids);
     await untilReady('first');
+  });
+
+  it('is the same pool again when what `kubectl get -o yaml` printed is applied after it was deleted', async () => {
+    const saved = await kubectl(cluster, ['get', 'qd', 'first', '-o', 'yaml']);
+    const [before] = await workloads('first');
+    await kubectl(cluster, ['delete', 'qd', 'first', '--wait=true']);
+    await eventually(
+      () => workloads('first'),
+      (found) => found.length === 0,
+      60_000,
+      200,
+    );
+    await kubectl(cluster, ['apply', '-f', '-'], saved);
+    await untilReady('first');
+    const [after] = await workloads('first');
+    expect(after?.metadata.name).toBe(before?.metadata.name);
+    expect(after?.spec.template).toEqual(before?.spec.template);
   });
 
   it('leaves nothing behind when the pool is deleted', async () => {

@@ -65,8 +65,12 @@ function howItEnded({ exitCode, signal }: Terminated): string {
   return by === undefined || by === 0 ? `ended with exit code ${exitCode}` : `was ended by signal ${by}`;
 }
 
-/** The kubelet keeps the end of the log of what left no other word. */
+/** How Node and Python begin the line that says what went wrong; what stands around it is where. */
+const errorLine = /^\s*(\w+\.)*\w*(Error|Exception)( \[\w+\])?: /;
+
+/** The kubelet keeps the end of the log of what left no other word: the error in it, else its last line. */
 function lastLine({ message = '' }: Terminated): string {
-  const line = message.trim().split('\n').at(-1)?.trim() ?? '';
+  const lines = message.trim().split('\n');
+  const line = (lines.findLast((each) => errorLine.test(each)) ?? lines.at(-1) ?? '').trim();
   return line === '' ? '' : `: ${line.slice(0, lineCharsMax)}`;
 }

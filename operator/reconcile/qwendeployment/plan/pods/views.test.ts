@@ -167,6 +167,20 @@ describe('why a container does not run', () => {
     expect(failure(ended({ message }))).toEqual({ code: 'digest_mismatch', message: 'the weights are others' });
   });
 
+  it('is the error in the end of its log, and not where the process said so', () => {
+    const message = [
+      'node:internal/modules/package_json_reader:331',
+      '  throw new ERR_MODULE_NOT_FOUND(packageName, fileURLToPath(base), null);',
+      '',
+      "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'x' imported from /app/main.ts",
+      '    at packageResolve (node:internal/modules/esm/resolve:784:25) {',
+      '}',
+      '',
+      'Node.js v24.21.0',
+    ].join('\n');
+    expect(failure(ended({ message }))?.message).toMatch(/: Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package 'x'/);
+  });
+
   it('is how it ended, and the last line of its log', () => {
     const message = 'INFO loading\nTraceback\nValueError: no kernel image is available\n';
     expect(failure(ended({ exitCode: 1, message }, { restartCount: 2 }))).toEqual({
