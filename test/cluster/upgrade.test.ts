@@ -170,6 +170,14 @@ describe.skipIf(await clusterMissing)('an upgrade of the operator', () => {
       200,
     );
     expect(after?.spec).toEqual(before?.spec);
+    // Pods of the edit have come and gone before the next case counts them.
+    await kubectl(cluster, ['rollout', 'status', resource, '--timeout=60s']);
+    await eventually(
+      () => list<Pod>(cluster, 'pods', '-l', 'qwenfleet.io/deployment=vllm-8'),
+      (pods) => pods.length === 1,
+      60_000,
+      200,
+    );
   });
 
   it('restarts no pod when the older build comes back', async () => {

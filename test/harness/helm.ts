@@ -31,11 +31,17 @@ export const helmMissing: Promise<string | undefined> = install().catch((error: 
   return why;
 });
 
-/** Runs helm with a home of its own. A code other than 0 is an answer. */
+/** helm, and a home of its own. */
+export const helmProgram = {
+  file: binary,
+  env: { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home },
+} as const;
+
+/** Runs helm without anybody's kubeconfig. A code other than 0 is an answer. */
 export const helm = (args: readonly string[], input?: string): Promise<Outcome> =>
   command(binary, args, {
     ...(input === undefined ? {} : { input }),
-    env: { ...process.env, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home, KUBECONFIG: '' },
+    env: { ...process.env, ...helmProgram.env, KUBECONFIG: '' },
   });
 
 async function install(): Promise<string | undefined> {

@@ -9,6 +9,9 @@ export type GpuNodes = {
   /** Devices on each node. */
   count: number;
   labels?: Record<string, string>;
+  /** 64 and 512Gi when left out. */
+  cpu?: string;
+  memory?: string;
   /** How many such nodes; one when left out. */
   nodes?: number;
 };
@@ -25,8 +28,8 @@ export async function gpuNodes(cluster: Cluster, options: GpuNodes): Promise<str
   return names;
 }
 
-function nodeObject(name: string, { resource, count, labels }: GpuNodes): object {
-  const amounts = { cpu: '64', memory: '512Gi', pods: '110', 'ephemeral-storage': '1Ti', [resource]: String(count) };
+function nodeObject(name: string, { resource, count, labels, cpu = '64', memory = '512Gi' }: GpuNodes): object {
+  const amounts = { cpu, memory, pods: '110', 'ephemeral-storage': '1Ti', [resource]: String(count) };
   return {
     apiVersion: 'v1',
     kind: 'Node',

@@ -5,7 +5,8 @@ const volatile: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`-${random}{6,10}-${random}{5}\\b`, 'g'), '-POD'],
   [/\b[0-9a-f]{10}\b/g, 'REVISION'],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME'],
-  [/\b(\d+d)?(\d+h)?(\d+m)?(\d+s)?(?=\s|$)/g, 'AGE'],
+  [/\b(\d+d)?(\d+h)?(\d+m)?(\d+s)?(?=[\s)]|$)/g, 'AGE'],
+  [/ \(x\d+ over AGE\)/g, ''],
   [/\b\d+\.\d+\.\d+\.\d+\b/g, 'ADDRESS'],
   [/\s+/g, ' '],
 ];

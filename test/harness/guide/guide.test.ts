@@ -72,6 +72,7 @@ describe('what a guide shows', () => {
   const shown = 'NAME    READY   REV          AGE\nqwen    1       1f549acd11   2m5s';
   it('is printed, whatever the age, the revision and the width of columns', () => {
     expect(looksLike(shown, 'NAME   READY  REV         AGE\nqwen   1      2a549acd11  37s\n')).toBe(true);
+    expect(looksLike('Serving  3s  from', 'Serving   116s (x2 over 2m16s)   from')).toBe(true);
     expect(looksLike('qwen-7b-1f549acd11-56c894bbbc-77qvq', 'qwen-7b-0b6a5cebf0-599b9f4447-8fsbs')).toBe(true);
   });
 

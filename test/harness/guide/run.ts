@@ -9,6 +9,9 @@ const againMs = 1_000;
 /** Commands that only look may be repeated until they print what the guide shows. */
 const looking = /^(kubectl (-n \S+ )?(get|describe|events|explain|top)|curl) /;
 
+/** A guide that shows a complaint means that the command fails. */
+const refused = /^(Error|error:|The \w+ ".*" is invalid)/;
+
 /** Does what a guide says. Throws when a command fails, or prints something else than the guide shows. */
 export async function follow(session: Session, step: Step): Promise<void> {
   if (step.kind === 'file') return session.write(step.name, step.text);
@@ -17,7 +20,7 @@ export async function follow(session: Session, step: Step): Promise<void> {
   for (;;) {
     const result = await session.run(command, commandMs);
     const fits = output === undefined || looksLike(output, result.output);
-    if (result.code === 0 && fits) return;
+    if (fits && (result.code !== 0) === refused.test(output ?? '')) return;
     if (performance.now() > untilMs) throw new Error(complaint(step.title, result, output));
     await new Promise((resolve) => setTimeout(resolve, againMs));
   }

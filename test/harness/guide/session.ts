@@ -3,6 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root } from '../../house/imports.ts';
+import { kubectlEnvironment, type Cluster } from '../cluster/cluster.ts';
+import { testbedCache } from '../cluster/testbed.ts';
+import { helmProgram } from '../helm.ts';
 
 export type Result = { code: number; output: string };
 
@@ -67,4 +70,18 @@ export class Session {
     }
     rmSync(this.#scratch, { recursive: true, force: true });
   }
+}
+
+/** Somebody with a clone, kubectl, helm and the rights of an administrator of the cluster; on its node, where it is one. */
+export async function readerOf(cluster: Cluster): Promise<Session> {
+  const kubebox = path.join(await testbedCache(), 'kubebox');
+  const programs = { kubectl: `exec ${kubebox} kubectl "$@"`, helm: `exec ${helmProgram.file} "$@"` };
+  const { KUBECACHEDIR = '', KUBERC = '' } = kubectlEnvironment(cluster.dataDir);
+  return new Session(programs, {
+    ...helmProgram.env,
+    KUBECONFIG: cluster.kubeconfig,
+    KUBECACHEDIR,
+    KUBERC,
+    CONTAINERD_ADDRESS: path.join(cluster.dataDir, 'containerd.sock'),
+  });
 }

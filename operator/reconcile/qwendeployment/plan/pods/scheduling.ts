@@ -10,7 +10,7 @@ export type Wanted = {
 };
 
 /** Scheduler: `0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient nvidia.com/gpu.` */
-const insufficient = /Insufficient ([A-Za-z0-9./_-]*[A-Za-z0-9])/g;
+const insufficient = /(?:(\d+) )?Insufficient ([A-Za-z0-9./_-]*[A-Za-z0-9])/g;
 /** What the scheduler adds about pods that it might end for this one, which helps nobody here. */
 const preemption = /\.? (no new claims to deallocate|preemption: ).*$/s;
 const claimTrouble = /unbound immediate PersistentVolumeClaims|persistentvolumeclaim "[^"]+" not found/i;
@@ -25,9 +25,11 @@ export function schedulingFailure(pod: LivePod, claims: readonly LiveClaim[], wa
     return { code: 'scheduling_gated', message: `the pod is held back${since} until its queue admits it` };
   }
   if (claimTrouble.test(said)) return claimFailure(pod, claims, `${since}: ${said}`);
-  const short = [...new Set([...said.matchAll(insufficient)].map(([, resource = '']) => resource))];
+  const nodesShort = new Map([...said.matchAll(insufficient)].map(([, nodes = '1', of = '']) => [of, Number(nodes)]));
+  const short = [...nodesShort.keys()];
   const { resourceName, className, devices } = wanted;
-  if (resourceName !== undefined && short.includes(resourceName)) {
+  // Nodes whose devices are free and whose memory is not are short of memory.
+  if (resourceName !== undefined && nodesShort.get(resourceName) === Math.max(...nodesShort.values())) {
     const message = `no node has ${devices} free ${resourceName} of class ${className}${since}: ${said}`;
     return { code: 'insufficient_accelerators', message };
   }

@@ -108,6 +108,14 @@ describe('why a replica has no node', () => {
     expect(found?.message).toMatch(/^no node has enough cpu, memory since/);
   });
 
+  it('is not the accelerator where more nodes lack something else', () => {
+    const said = '0/5 nodes are available: 1 Insufficient nvidia.com/gpu, 2 Insufficient cpu, 2 Insufficient memory.';
+    expect(failure(unscheduled(said))).toMatchObject({
+      code: 'unschedulable',
+      message: expect.stringMatching(/^no node has enough nvidia.com\/gpu, cpu, memory since/),
+    });
+  });
+
   it('is a rule about nodes', () => {
     const found = failure(unscheduled("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."));
     expect(found).toMatchObject({ code: 'unschedulable', message: expect.stringContaining('no node fits') });
