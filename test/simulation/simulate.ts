@@ -179,7 +179,7 @@ class Simulation {
     if (this.scenario.wakes) this.#wake();
     const heard = this.routers.some((router) => router.report(nowMs) !== undefined);
     const well = heard && !this.api.down && leader?.sees === true && this.pool !== undefined && !this.pool.paused;
-    this.checks.fail(this.checks.service.problem(well));
+    this.checks.fail(this.checks.service.problem(well, leader?.name ?? ''));
     if (this.#quiet) this.#rest();
   }
 
@@ -236,7 +236,11 @@ class Simulation {
     if (this.#unsettled() !== undefined) this.#restsSinceMs = undefined;
     else this.#restsSinceMs ??= nowMs;
     if (this.#restsSinceMs === undefined) return;
-    const sinceMs = Math.max(this.#restsSinceMs, this.checks.lastWriteMs);
+    const { service } = this.checks;
+    const current = this.pool?.status.rollout?.currentRevision ?? '';
+    // What people chose though it cannot serve is never at rest.
+    const lastWriteMs = service.isChosen(current) && service.flawOf(current) !== 'none' ? 0 : this.checks.lastWriteMs;
+    const sinceMs = Math.max(this.#restsSinceMs, lastWriteMs);
     if (nowMs - sinceMs < restMs) return;
     this.#convergedMs = Math.max(0, sinceMs - this.scenario.quietFromMs);
     this.#over = true;
@@ -268,6 +272,8 @@ class Simulation {
   #wrongReplicas(current: string, told: number): string | undefined {
     const { cluster, scenario, routers } = this;
     const serving = this.api.get('workload', current)?.body.told ?? 0;
+    // Where nothing else answers, a revision that was taken back stays.
+    if (this.checks.service.flawOf(current) !== 'none' && cluster.ready(current) === 0) return undefined;
     if (told !== serving) return `${told - serving} replicas of other revisions are left`;
     if (this.checks.service.flawOf(current) === 'none') {
       const placed = Math.min(serving, scenario.accelerators);

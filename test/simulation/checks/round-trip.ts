@@ -11,4 +11,8 @@ export function lostOnTheWay(state: RolloutState, { rollout }: Status, time: Ins
   return `a state changes on its way through the status: ${JSON.stringify(was)} became ${JSON.stringify(is)}`;
 }
 
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null));
+/** Without what is undefined, and without revisions that were told to have nothing: it is all the same. */
+function plain(state: RolloutState | undefined): unknown {
+  const told = Object.fromEntries(Object.entries(state?.told ?? {}).filter(([, replicas]) => replicas > 0));
+  return JSON.parse(JSON.stringify({ ...state, told }));
+}

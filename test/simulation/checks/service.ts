@@ -47,9 +47,9 @@ export class Service {
     return flaw === 'never-ready' || flaw === 'crashes' || shows ? `a revision with flaw "${flaw}" serves` : undefined;
   }
 
-  /** `well`: the operator leads, sees and may write, and routers report. */
-  problem(well: boolean): string | undefined {
-    return this.#asleep(well) ?? this.#astray(well) ?? this.#hurting(well);
+  /** `well`: the operator leads, sees and may write, and routers report. `leader`: the process that counts. */
+  problem(well: boolean, leader: string): string | undefined {
+    return this.#asleep(well) ?? this.#astray(well) ?? this.#hurting(well, leader);
   }
 
   #asleep(well: boolean): string | undefined {
@@ -68,7 +68,7 @@ export class Service {
   }
 
   /** A canary that hurts beyond doubt is gone within two intervals of its analysis. */
-  #hurting(well: boolean): string | undefined {
+  #hurting(well: boolean, leader: string): string | undefined {
     const { api, scenario } = this.#parts;
     const { rollout } = scenario;
     const pool = api.get('pool', only)?.body;
@@ -78,7 +78,8 @@ export class Service {
     // What the old revision does as badly is not held against the new one.
     const worse = this.flawOf(pool?.status.rollout?.currentRevision) === 'none';
     const bad = worse && rollout.strategy === 'Canary' && (flaw === 'errors' || flaw === 'slow');
-    const canary = `${update}.${step}`;
+    // A new leader has counted nothing yet.
+    const canary = `${update}.${step}.${leader}`;
     if (!bad || update === undefined || weight === 0 || this.#chosen.has(update) || canary !== this.#canary) {
       this.#begin(canary, update);
       return undefined;

@@ -40,7 +40,7 @@ export class Router {
   #lastRequestMs: number | undefined;
   #silentUntilMs = -Infinity;
   #starts = 0;
-  #due = 0;
+  #due: number;
   readonly #owed = new Map<Revision, number>();
   readonly #name: string;
   readonly #world: World;
@@ -52,6 +52,8 @@ export class Router {
     this.#name = name;
     this.#world = world;
     this.#peers = peers;
+    // Routers in step would make waves of what comes like clockwork.
+    this.#due = peers.length / world.scenario.routers;
     this.#doneInTurn = doneInTurn(world.scenario.serviceMs);
   }
 
@@ -65,12 +67,17 @@ export class Router {
   turn(nowMs: number, perSecond: number, even: boolean): void {
     this.#obey();
     const mean = (perSecond * turnMs) / 1000;
-    this.#due += mean;
-    const arrivals = even ? Math.floor(this.#due) : this.#world.chance.poisson(mean);
-    this.#due = even ? this.#due - arrivals : 0;
+    const arrivals = even ? this.#evenArrivals(mean) : this.#world.chance.poisson(mean);
     this.#finish(even);
     this.#dispatch(arrivals);
     if (arrivals > 0 || this.busy > 0 || this.held > 0) this.#lastRequestMs = nowMs;
+  }
+
+  #evenArrivals(mean: number): number {
+    this.#due += mean;
+    const arrivals = Math.floor(this.#due);
+    this.#due -= arrivals;
+    return arrivals;
   }
 
   report(nowMs: number): Report | undefined {
