@@ -80,7 +80,9 @@ export class Service {
     const bad = worse && rollout.strategy === 'Canary' && (flaw === 'errors' || flaw === 'slow');
     // A new leader has counted nothing yet.
     const canary = `${update}.${step}.${leader}`;
-    if (!bad || update === undefined || weight === 0 || this.#chosen.has(update) || canary !== this.#canary) {
+    // What a silent router counts is not known to belong to this step.
+    const heard = this.#parts.routers.every((router) => router.isHeard);
+    if (!heard || !bad || update === undefined || weight === 0 || this.#chosen.has(update) || canary !== this.#canary) {
       this.#begin(canary, update);
       return undefined;
     }

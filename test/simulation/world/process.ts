@@ -163,8 +163,10 @@ export class Process {
     if (this.leads) this.#reconciler.turn(this.#world.queue.nowMs);
   }
 
-  #look(): Picture | undefined {
+  #look(): Picture | 'not-synced' | undefined {
     const { pool, workload, pod, traffic } = this.#watches;
+    // A real operator does not act before it has listed everything.
+    if (!Object.values(this.#watches).every((watch) => watch.synced)) return 'not-synced';
     const seen = pool.store.get(only);
     if (!seen) return undefined;
     return {

@@ -48,7 +48,7 @@ export type Surroundings = {
   scenario: Scenario;
   decisions: Decisions;
   send: Send;
-  look: () => Picture | undefined;
+  look: () => Picture | 'not-synced' | undefined;
   reports: () => readonly (Report | undefined)[];
   /** Now, on this process's clocks; what the world's clock shows is `nowMs` of a turn. */
   time: () => Instant;
@@ -66,7 +66,7 @@ export interface Watcher {
 }
 
 /** A cache that does not show our own last write after so long was not going to. */
-const ownWriteMsMax = 30_000;
+const ownWriteMsMax = 180_000;
 
 /** Looks, decides, stores and acts, as docs/decisions/0010-store-then-act.md has it, on the real decisions. */
 export class Reconciler {
@@ -93,6 +93,7 @@ export class Reconciler {
   turn(nowMs: number): void {
     if (this.#waitsFor > 0) return;
     const picture = this.#around.look();
+    if (picture === 'not-synced') return;
     if (!picture) return this.#forget();
     if (this.#behind(picture, nowMs)) return;
     const time = this.#around.time();

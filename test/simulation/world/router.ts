@@ -40,6 +40,7 @@ export class Router {
   #lastRequestMs: number | undefined;
   #silentUntilMs = -Infinity;
   #starts = 0;
+  #turnedMs = 0;
   #due: number;
   readonly #owed = new Map<Revision, number>();
   readonly #name: string;
@@ -65,6 +66,7 @@ export class Router {
 
   /** `even`: requests come like clockwork, so that nothing is decided by chance. */
   turn(nowMs: number, perSecond: number, even: boolean): void {
+    this.#turnedMs = nowMs;
     this.#obey();
     const mean = (perSecond * turnMs) / 1000;
     const arrivals = even ? this.#evenArrivals(mean) : this.#world.chance.poisson(mean);
@@ -78,6 +80,11 @@ export class Router {
     const arrivals = Math.floor(this.#due);
     this.#due -= arrivals;
     return arrivals;
+  }
+
+  /** Did it answer, at its last turn? */
+  get isHeard(): boolean {
+    return this.#turnedMs >= this.#silentUntilMs;
   }
 
   report(nowMs: number): Report | undefined {

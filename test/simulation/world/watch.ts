@@ -27,6 +27,7 @@ export class Watch<K extends Kind> {
   #silentUntilMs = -Infinity;
   #session = 0;
   #ended = false;
+  #listed = false;
 
   constructor(
     kind: K,
@@ -48,8 +49,13 @@ export class Watch<K extends Kind> {
     return asOfMs;
   }
 
+  /** Has it listed once? */
+  get synced(): boolean {
+    return this.#listed;
+  }
+
   get current(): boolean {
-    return this.#missing.size === 0;
+    return this.#listed && this.#missing.size === 0;
   }
 
   /** Hears nothing for so long, as with a connection that is half open, and lists anew after it. */
@@ -62,7 +68,7 @@ export class Watch<K extends Kind> {
   problem(): string | undefined {
     const is = this.#api.list(this.#kind);
     const same = is.length === this.store.size && is.every((object) => this.store.get(keyOf(object)) === object);
-    return same || this.#missing.size > 0 ? undefined : `a cache of ${this.#kind}s shows what is not so`;
+    return same || !this.current ? undefined : `a cache of ${this.#kind}s shows what is not so`;
   }
 
   close(): void {
@@ -100,6 +106,7 @@ export class Watch<K extends Kind> {
     if (this.#ended || this.#queue.nowMs < this.#silentUntilMs) return;
     if (this.#api.down) return this.#queue.after(1_000, () => this.#relist());
     this.#session += 1;
+    this.#listed = true;
     this.store.replace(this.#api.list(this.#kind));
     this.#missing.clear();
   }
