@@ -174,7 +174,7 @@ describe.each(Object.entries(makers))('the %s discovery', (name, make) => {
     expect(seen.configs[0]).toMatchObject({
       listen: { host: '127.0.0.1', port: 8080 },
       timeouts: { connectMs: 2_000 },
-      pools: [{ name: 'small', contextLength: 1_000, hold: { queueMax: 256 } }],
+      pools: [{ name: 'small', contextLength: 1_000, hold: { queueMax: 1_000 } }],
     });
     expect(seen.snapshots[0]?.pools['small']?.endpoints).toMatchObject([
       { url: addressOf('http://a'), state: 'ready' },
