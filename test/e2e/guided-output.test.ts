@@ -75,18 +75,4 @@ describe('a small real model', () => {
       city: expect.stringMatching(/Paris/),
     });
   });
-
-  it('loses little speed to a guide (printed, not asserted)', async () => {
-    const perSecond = async (fields: object): Promise<number> => {
-      const startedMs = performance.now();
-      const { usage } = await ask('List as many words as you can.', { max_tokens: 100, ...fields });
-      return ((usage?.completion_tokens ?? 0) * 1_000) / (performance.now() - startedMs);
-    };
-    const guided = { guided_json: { type: 'array', items: { type: 'string', maxLength: 20 }, minItems: 60 } };
-    const rates: [number, number][] = [];
-    for (let round = 0; round < 3; round += 1) rates.push([await perSecond({}), await perSecond(guided)]);
-    const median = (at: 0 | 1): number => rates.map((rate) => rate[at]).toSorted((a, b) => a - b)[1] ?? 0;
-    process.stdout.write(`tokens per second: ${median(0).toFixed(1)} free, ${median(1).toFixed(1)} guided\n`);
-    expect(rates.every(([free, with_]) => free > 0 && with_ > 0)).toBe(true);
-  });
 });
