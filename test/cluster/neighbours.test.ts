@@ -5,6 +5,7 @@ import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { installNeighbours, removeNeighbours } from '../harness/cluster/neighbours.ts';
 import { get, list } from '../harness/cluster/objects.ts';
+import { poolText } from '../harness/cluster/pools.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -17,15 +18,6 @@ type Pool = {
 type Managed = { manager: string; subresource?: string; fieldsV1?: { 'f:spec'?: Record<string, object> } };
 type Workload = { metadata: { name: string; managedFields?: Managed[] }; spec: { replicas: number } };
 
-const pool = (name: string, spec: string): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: ${name}}
-spec:
-  tier: small
-  model: {uri: "hf://Qwen/Qwen2.5-7B-Instruct"}
-  ${spec}
-`;
 const around = `
 apiVersion: qwenfleet.io/v1alpha1
 kind: HardwareClass
@@ -61,9 +53,9 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
       ['apply', '-f', '-'],
       [
         around,
-        pool('watched', onCpu('slo: {availability: "99.9"}\n  scheduling: {queueName: team}')),
-        pool('scaled', onCpu('scaling: {owner: KEDA, minReplicas: 1, maxReplicas: 5}')),
-        pool('wide', 'hardware: {class: gpu, count: 2}\n  parallelism: {tensor: 2, pipeline: 2}'),
+        poolText('watched', onCpu('slo: {availability: "99.9"}\n  scheduling: {queueName: team}')),
+        poolText('scaled', onCpu('scaling: {owner: KEDA, minReplicas: 1, maxReplicas: 5}')),
+        poolText('wide', 'hardware: {class: gpu, count: 2}\n  parallelism: {tensor: 2, pipeline: 2}'),
       ].join('---'),
     );
     operator = await start();
@@ -218,7 +210,11 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
 
     beforeAll(async () => {
       await installNeighbours(cluster, 'keda');
-      await kubectl(cluster, ['apply', '-f', '-'], pool('handed', onCpu('scaling: {minReplicas: 2, maxReplicas: 6}')));
+      await kubectl(
+        cluster,
+        ['apply', '-f', '-'],
+        poolText('handed', onCpu('scaling: {minReplicas: 2, maxReplicas: 6}')),
+      );
       await untilReplicas('handed', 2);
     });
 
@@ -257,7 +253,11 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
     });
 
     it('may be the cluster’s own autoscaler, which writes through the same subresource', async () => {
-      await kubectl(cluster, ['apply', '-f', '-'], pool('native', onCpu('scaling: {minReplicas: 1, maxReplicas: 6}')));
+      await kubectl(
+        cluster,
+        ['apply', '-f', '-'],
+        poolText('native', onCpu('scaling: {minReplicas: 1, maxReplicas: 6}')),
+      );
       await untilReplicas('native', 1);
       // It brings a pool up to its least by itself, with no metric at all.
       await owner('native', { owner: 'HPA', minReplicas: 3 });

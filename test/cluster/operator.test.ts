@@ -4,6 +4,7 @@ import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
 import { installCrds } from '../harness/cluster/crds.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
+import { poolText } from '../harness/cluster/pools.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -28,16 +29,7 @@ spec:
   resources: {cpu: "2", memory: 8Gi}
   nodeSelector: {example.com/gpu: ${name}}
 `;
-const pool = (name: string, spec: string): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: ${name}}
-spec:
-  tier: small
-  model: {uri: "hf://Qwen/Qwen2.5-7B-Instruct"}
-  quantization: int8
-  ${spec}
-`;
+const pool = (name: string, spec: string): string => poolText(name, `quantization: int8\n  ${spec}`);
 
 describe.skipIf(await clusterMissing)('the operator on a real control plane', () => {
   let cluster: Cluster;

@@ -5,6 +5,7 @@ import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
 import { installCrds } from '../harness/cluster/crds.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
+import { poolText } from '../harness/cluster/pools.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -24,19 +25,15 @@ spec:
   resources: {cpu: "2", memory: 8Gi}
 `;
 /** No router takes these pools: nothing is counted, so only people bring a canary further. */
-const pool = (name: string, contextLength: number, rollout: string, replicas = 3): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: ${name}}
-spec:
-  tier: small
-  model: {uri: "hf://Qwen/Qwen2.5-7B-Instruct"}
-  quantization: int8
+const pool = (name: string, contextLength: number, rollout: string, replicas = 3): string =>
+  poolText(
+    name,
+    `quantization: int8
   hardware: {class: l4, count: 1}
   replicas: ${replicas}
   engine: {contextLength: ${contextLength}}
-  rollout: ${rollout}
-`;
+  rollout: ${rollout}`,
+  );
 const canary = '{strategy: Canary, canary: {steps: [{weight: 20, pause: 5s}], analysis: {minRequests: 50}}}';
 
 describe.skipIf(await clusterMissing)('a new revision on a real control plane', () => {

