@@ -40,7 +40,9 @@ export class Api {
 
   put<K extends Kind>(kind: K, name: string, body: Bodies[K]): Stored<K> {
     this.#version += 1;
-    const metadata = { name, resourceVersion: String(this.#version) };
+    // One that is made anew is another, whatever its name.
+    const uid = this.get(kind, name)?.metadata.uid ?? String(this.#version);
+    const metadata = { name, uid, resourceVersion: String(this.#version) };
     const object: Stored<K> = { apiVersion: 'v1', kind, metadata, body };
     this.#shelves[kind].set(name, object);
     this.#tell({ type: 'put', kind, object });

@@ -80,6 +80,8 @@ export class Reconciler {
   #stored: { scaling?: Status['scaling']; rollout?: RolloutState | undefined } = {};
   #readMs = -Infinity;
   #waitsFor = 0;
+  /** Of the pool that all this is about. */
+  #uid: string | undefined;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -94,7 +96,10 @@ export class Reconciler {
     if (this.#waitsFor > 0) return;
     const picture = this.#around.look();
     if (picture === 'not-synced') return;
-    if (!picture) return this.#forget();
+    // What was written of a pool that went comes back with no other, even where its going was not seen.
+    if (picture?.pool.metadata.uid !== this.#uid) this.#forget();
+    this.#uid = picture?.pool.metadata.uid;
+    if (!picture) return;
     if (this.#behind(picture, nowMs)) return;
     const time = this.#around.time();
     if (picture.pool.body.status !== this.#status) this.#read(picture, time, nowMs);
