@@ -1,16 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../house/imports.ts';
 import type { Cluster } from './cluster/cluster.ts';
-import { eventually, freePort } from './fleet.ts';
+import { freePort } from './fleet.ts';
+import { startReady, type ReadyProcess } from './ready-process.ts';
 
-export type RunningOperator = {
-  process: ChildProcess;
+export type RunningOperator = Omit<ReadyProcess, 'end'> & {
   metricsUrl: string;
-  log: () => string;
-  /** Its exit code, once it has ended. */
-  exited: Promise<number | null>;
   /** SIGTERM, and waits for its end. Returns its exit code. */
   stop: () => Promise<number | null>;
   kill: () => Promise<void>;
@@ -30,42 +26,13 @@ export async function startOperator(
   env: Record<string, string> = {},
 ): Promise<RunningOperator> {
   const port = await freePort();
-  const child = spawn(process.execPath, entrypoint(), {
-    cwd: root,
-    env: {
-      ...process.env,
-      KUBECONFIG: cluster.kubeconfig,
-      QWENFLEET_METRICS_HOST: '127.0.0.1',
-      QWENFLEET_METRICS_PORT: String(port),
-      QWENFLEET_LEASE_NAMESPACE: 'default',
-      ...env,
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-200_000)));
-  const exited = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
   const metricsUrl = `http://127.0.0.1:${port}`;
-  const ready = (): Promise<boolean> =>
-    fetch(`${metricsUrl}/health/ready`).then(
-      (response) => response.ok,
-      () => false,
-    );
-  const isUp = async (): Promise<boolean> => (child.exitCode === null ? ready() : Promise.reject(new Error(said)));
-  await eventually(isUp, Boolean, 60_000).catch((error: unknown) => {
-    child.kill('SIGKILL');
-    throw error;
+  const { end, ...started } = await startReady(entrypoint(), metricsUrl, {
+    KUBECONFIG: cluster.kubeconfig,
+    QWENFLEET_METRICS_HOST: '127.0.0.1',
+    QWENFLEET_METRICS_PORT: String(port),
+    QWENFLEET_LEASE_NAMESPACE: 'default',
+    ...env,
   });
-  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    child.kill(signal);
-    return exited;
-  };
-  return {
-    process: child,
-    metricsUrl,
-    log: () => said,
-    exited,
-    stop: () => end('SIGTERM'),
-    kill: async () => void (await end('SIGKILL')),
-  };
+  return { ...started, metricsUrl, stop: () => end('SIGTERM'), kill: async () => void (await end('SIGKILL')) };
 }
