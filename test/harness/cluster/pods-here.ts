@@ -1,44 +1,26 @@
 import { networkInterfaces } from 'node:os';
-import { pods, type Pod } from '@qwenfleet/kube/kinds';
-import { accessApi } from '../cluster-api.ts';
-import type { Cluster } from './cluster.ts';
+import { command } from '../command.ts';
 
-/** An address of this machine that Services may point to, which no loopback address is; undefined where it has none. */
-export const machineAddress = Object.values(networkInterfaces())
-  .flatMap((addresses) => addresses ?? [])
-  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+/** Where kwok puts the pods that it plays; its own default. */
+const podAddresses = '10.0.0.0/24';
+const route = ['local', podAddresses, 'dev', 'lo'];
 
-const everyMs = 200;
+const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+
+/** Why this machine cannot answer for pods, with the remedy; undefined where it can. */
+export const podsHereMissing: string | undefined =
+  process.getuid?.() !== 0
+    ? 'only root may route the addresses of pods to this machine; run the tests as root'
+    : addresses.some(({ address }) => address.startsWith('10.0.0.'))
+      ? `this machine is in ${podAddresses}, where kwok puts its pods; use another`
+      : undefined;
 
 /**
- * Processes of this machine answer for pods that kwok plays: every ready pod gets the machine's address, as soon as it
- * is there. Call `stop` before the cluster ends.
+ * Servers of this machine answer for pods that kwok plays, from the first moment: their addresses are this machine's
+ * until `stop`.
  */
-export async function podsHere(cluster: Cluster, labelSelector: string): Promise<{ stop: () => Promise<void> }> {
-  const { client, close } = await accessApi(cluster.kubeconfig);
-  const ip = machineAddress ?? '';
-  const stopping = new AbortController();
-  const isElsewhere = ({ status }: Pod): boolean =>
-    status?.podIP !== ip &&
-    status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
-  const move = async (pod: Pod): Promise<void> => {
-    const { namespace, name } = pod.metadata;
-    const merge = { status: { podIP: ip, podIPs: [{ ip }] } };
-    await client.patch(pods, { namespace, name }, { merge }, { subresource: 'status' });
-  };
-  const running = (async () => {
-    while (!stopping.signal.aborted) {
-      // A server that is being restarted, or a pod that has just gone, is met again in the next turn.
-      const found = await client.list(pods, { labelSelector }).catch(() => ({ items: [] }));
-      await Promise.allSettled(found.items.filter(isElsewhere).map(move));
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    }
-  })();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-      await close();
-    },
-  };
+export async function podsHere(): Promise<{ stop: () => Promise<void> }> {
+  const { code, stderr } = await command('ip', ['route', 'replace', ...route]);
+  if (code !== 0) throw new Error(`ip route replace ended with ${code}: ${stderr}`);
+  return { stop: async () => void (await command('ip', ['route', 'del', ...route])) };
 }
