@@ -1,3 +1,4 @@
+import { figuresEveryMs } from '@qwenfleet/operator/cluster/pool/pace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
@@ -81,7 +82,8 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   });
 
   it('is at rest: nothing is written when nothing changes', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // Changes that are only figures are told late, and together.
+    await new Promise((resolve) => setTimeout(resolve, figuresEveryMs + 5_000));
     const before = writes().length;
     await new Promise((resolve) => setTimeout(resolve, 8_000));
     expect(writes().slice(before)).toEqual([]);
