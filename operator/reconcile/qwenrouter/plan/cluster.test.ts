@@ -57,6 +57,12 @@ describe('a router in a cluster', () => {
     expect(config.pools.map(({ name }) => name)).toEqual(['chat']);
   });
 
+  it('is told the same whatever order its pools come in, as they do when the operator starts anew', () => {
+    const pools = [poolOf({}, 'b'), external, poolOf({}, 'a')];
+    expect(objects({ pools: pools.toReversed() })).toEqual(objects({ pools }));
+    expect(configOf(objects({ pools })).pools.map(({ name }) => name)).toEqual(['a', 'b', 'hosted']);
+  });
+
   it('has digests of clients’ keys, and no key', () => {
     const found = objects();
     expect(configOf(found).keys).toEqual([{ id: 'alice', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }]);

@@ -28,11 +28,13 @@ export type ClusterRouter = {
 
 /** Everything that a router is in a cluster. Pure: the same input gives the same objects, byte by byte. */
 export function clusterRouter(input: ClusterRouterInput): ClusterRouter {
-  const { router, pools, image, capabilities, integrations } = input;
+  const { router, image, capabilities, integrations } = input;
+  // The API server lists them in no order that lasts: another order would be another Secret.
+  const pools = input.pools.toSorted((a, b) => (a.resolved.name < b.resolved.name ? -1 : 1));
   const taken = pools.filter(({ deployment }) => selects(router.spec.pools.selector, deployment));
   const tellable = taken.length > 0 && taken.length <= poolsMax;
   // Its own port in the pod is not that of its Service; the Secret is written with it.
-  const plan = tellable ? planRouter({ ...input, listen: { host: '0.0.0.0' } }) : undefined;
+  const plan = tellable ? planRouter({ ...input, pools, listen: { host: '0.0.0.0' } }) : undefined;
   const nameConflict = pools.some(({ deployment }) => deployment.metadata.name === router.metadata.name);
   const found = { plan, selected: taken.length, nameConflict };
   if (router.spec.paused || nameConflict) return { ...found, objects: [], prune: false };
