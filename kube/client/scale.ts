@@ -21,14 +21,14 @@ export const getScale = (
 ): Promise<Scale> => client.get(scaleOf(of), { ...at, subresource: 'scale' }, options);
 
 /**
- * Sets the wanted replicas. With `seen`, only if nothing changed the object since: two scalers never undo each other,
- * one of them gets a conflict.
+ * Sets the wanted replicas. With `seen`, the object or its Scale, only if nothing changed it since: two scalers never
+ * undo each other, one of them gets a conflict.
  */
 export function setScale(
   client: KubeClient,
   of: Resource,
   at: ObjectReference,
-  wanted: { replicas: number; seen?: Scale; fieldManager?: string; signal?: AbortSignal },
+  wanted: { replicas: number; seen?: Pick<KubeObject, 'metadata'>; fieldManager?: string; signal?: AbortSignal },
 ): Promise<Scale> {
   const { replicas, seen, ...options } = wanted;
   const metadata = seen === undefined ? {} : { metadata: { resourceVersion: seen.metadata.resourceVersion } };

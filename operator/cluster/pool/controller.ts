@@ -88,8 +88,8 @@ export class PoolController {
     const desired = verdict?.desired ?? givenReplicas(seen);
     const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), nowEpochMs });
     // Stored first, then done: whoever goes on after a crash knows what was begun.
-    const heldMs = await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
-    if (!seen.deployment.spec.paused) await this.#act(seen, desired, rollout, signal);
+    const { latest, heldMs } = await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
+    if (!seen.deployment.spec.paused) await this.#act(seen, { desired, rollout, latest }, signal);
     const looks = [verdict?.lookAgainMs, rollout?.lookAgainMs, heldMs].flatMap((lookMs) => lookMs ?? []);
     return { requeueAfterMs: looks.length === 0 ? undefined : Math.min(...looks) };
   }
@@ -147,16 +147,24 @@ export class PoolController {
     events.record({ regarding: object, type: 'Normal', reason: 'Scaled', action: 'Scale', note });
   }
 
-  async #act(seen: PoolSeen, desired: number, rollout: Rollout | undefined, signal: AbortSignal): Promise<void> {
+  async #act(
+    seen: PoolSeen,
+    { desired, rollout, latest }: Pick<Outcome, 'desired' | 'rollout'> & { latest: CustomObject },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, applier, integrations, routerServiceOf } = this.#parts;
     const sizes = rollout?.decision.replicas ?? {};
     const around = { integrations, router: routerServiceOf(seen.object) };
-    await handOver(client, seen, desired, signal);
+    await handOver(client, seen, { replicas: desired, latest }, signal);
     await writeObjects({ client, applier }, seen, { sizes, around }, signal);
   }
 
-  /** @returns in how many milliseconds it has more to tell. */
-  async #writeStatus(seen: PoolSeen, outcome: Outcome, signal: AbortSignal): Promise<number | undefined> {
+  /** @returns the pool as it is then, and in how many milliseconds it has more to tell. */
+  async #writeStatus(
+    seen: PoolSeen,
+    outcome: Outcome,
+    signal: AbortSignal,
+  ): Promise<{ latest: CustomObject; heldMs: number | undefined }> {
     const { client, events, environment } = this.#parts;
     const { object } = seen;
     const { rollout, memory } = outcome;
@@ -164,18 +172,19 @@ export class PoolController {
     const status = this.#statusOf(seen, outcome, before);
     const asWritten = withoutMemoryNews(status, before, rollout?.isNews ?? false);
     const heldMs = this.#pace.waitMs(object, asWritten, environment.clock.nowMs());
+    let latest = object;
     if (heldMs === 0) {
       const write = { resource: poolKind, object, status, asWritten, unmoved: true };
-      const written = await writeStatus(client, write, signal);
+      latest = (await writeStatus(client, write, signal)) ?? object;
       const { resourceVersion } = object.metadata;
-      if (written && written.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
+      if (latest.metadata.resourceVersion !== resourceVersion) memory.overwritten = resourceVersion;
       for (const notice of noticesOf(before.conditions, status.conditions ?? []))
         events.record({ regarding: object, action: 'Reconcile', ...notice });
     }
     for (const { message: note, ...event } of rollout?.decision.events ?? []) {
       events.record({ regarding: object, action: 'Rollout', note, ...event });
     }
-    return heldMs === 0 || sameStatus(object.status, asWritten) ? undefined : heldMs;
+    return { latest, heldMs: heldMs === 0 || sameStatus(object.status, asWritten) ? undefined : heldMs };
   }
 
   #statusOf(

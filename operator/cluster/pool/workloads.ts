@@ -4,7 +4,7 @@ import { setScale } from '@qwenfleet/kube/client/scale';
 import { isConflict, isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { revisionLabel } from '../../specs/labels.ts';
-import { isWorkload, poolKind, type WorkloadObject } from '../kinds.ts';
+import { isWorkload, poolKind, type CustomObject, type WorkloadObject } from '../kinds.ts';
 import type { PoolSeen } from './observe.ts';
 
 /** Who owns `spec.replicas` of the workloads; everything else belongs to the operator's own manager. */
@@ -35,16 +35,19 @@ export function givenReplicas(seen: PoolSeen): number {
   return Math.max(least, told);
 }
 
-/** Writes the number in force into the pool itself, once: from then on it is what the other scaler writes. */
+/**
+ * Writes the number in force into the pool itself, once: from then on it is what the other scaler writes.
+ * @param latest the pool as it was stored last: a cache that does not show the number yet must not write it again.
+ */
 export async function handOver(
   client: KubeClient,
   seen: PoolSeen,
-  replicas: number,
+  { replicas, latest }: { replicas: number; latest: CustomObject },
   signal: AbortSignal,
 ): Promise<void> {
   if (!awaitsNumber(seen) || seen.deployment.spec.suspend) return;
   const { namespace, name } = seen.object.metadata;
-  await setScale(client, poolKind, { namespace, name }, { replicas, fieldManager, signal });
+  await unlessMoved(setScale(client, poolKind, { namespace, name }, { replicas, seen: latest, fieldManager, signal }));
 }
 
 /** Revisions that have a workload: those that are told of, and those whose last pods still answer. */
@@ -82,10 +85,14 @@ async function setReplicas(
 ): Promise<void> {
   const { name, namespace, resourceVersion } = metadata;
   const patch = { apiVersion, kind, metadata: { name, namespace, resourceVersion }, spec: { replicas } };
+  await unlessMoved(client.apply(patch, { fieldManager, force: true, signal }));
+}
+
+/** What has moved since it was looked at: the next look, which its change brings, decides on what it is then. */
+async function unlessMoved(write: Promise<unknown>): Promise<void> {
   try {
-    await client.apply(patch, { fieldManager, force: true, signal });
+    await write;
   } catch (error) {
-    // It has moved since it was looked at: the next look, which its change brings, decides on what it is then.
     if (!isConflict(error) && !isNotFound(error)) throw error;
   }
 }
