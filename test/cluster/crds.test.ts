@@ -81,7 +81,7 @@ describe.skipIf(await clusterMissing)('the custom resources on a real API server
     const stored = JSON.parse(await run('get', 'qd', 'qwen-7b', '-o', 'json')) as { spec: Record<string, unknown> };
     expect(stored.spec).toEqual(specsHere(tenLines).get('QwenDeployment/qwen-7b'));
     expect(stored.spec).toMatchObject({
-      coldStart: { maxQueued: 256, holdTimeout: '120s' },
+      coldStart: { maxQueued: 1000, holdTimeout: '120s' },
       drain: { preStop: '15s', gracePeriod: '120s' },
       rollout: { strategy: 'Rolling', maxSurge: 0, maxUnavailable: 1 },
       scaling: { owner: 'Internal', window: { stable: '60s', panic: '6s', panicThreshold: 200 } },

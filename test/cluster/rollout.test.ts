@@ -180,6 +180,8 @@ describe.skipIf(await clusterMissing)('a new revision on a real control plane', 
 
   it('comes where somebody deletes a pod, and nowhere else', async () => {
     const a = await first('patient', '{strategy: OnDelete}', 2);
+    // Kubernetes keeps whole seconds: a pod of the second in which a rollout begins counts as made after it.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     await apply(pool('patient', 4096, '{strategy: OnDelete}', 2));
     const { rollout } = await until('patient', ({ rollout: seen }) => seen?.updateRevision !== undefined);
     const b = rollout?.updateRevision ?? '';
