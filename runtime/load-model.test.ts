@@ -119,6 +119,24 @@ describe('a model’s journey', () => {
     expect(await outcome).toMatchObject({ code: 'context_length_exceeded' });
   });
 
+  it('that is to be like another one ends before it takes memory when it is not', async () => {
+    const like = (await load(published('qwen3'))).identity;
+    const phases: string[] = [];
+    const parts: Partial<LoadParts> = { like, onProgress: (phase) => phases.push(phase) };
+    expect(await failure(published('qwen2'), {}, parts)).toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('family is qwen2, and qwen3 answers now') as unknown,
+    });
+    expect(
+      await failure(published(), {}, { ...parts, like: { ...like, shape: { ...like.shape, layers: 3 } } }),
+    ).toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('layers is 2, and 3 answers now') as unknown,
+    });
+    expect(phases.filter((phase) => phase.includes('loading'))).toEqual([]);
+    expect((await load(published(), {}, parts)).identity.shape).toEqual(like.shape);
+  });
+
   it('has no more context than the model was trained for', async () => {
     const { identity } = await load(published(), { engine: { slots: 1, contextLength: 4_096, threads: 1 } });
     expect(identity.shape.contextLength).toBe(256);

@@ -27,6 +27,8 @@ export type LoadParts = {
   onProgress: LoadProgress;
   observer: EngineObserver;
   signal: AbortSignal;
+  /** What the model must be like in everything that its memory goes by; anything goes when left out. */
+  like?: LoadedModel['identity'] | undefined;
 };
 
 /** What a model's text files make of themselves: all that can fail of them fails before the weights are loaded. */
@@ -35,7 +37,8 @@ type Text = { files: TextFiles; tokenizer: Tokenizer; template: ChatTemplate | u
 /**
  * A model's journey: pull, read, build or find the graph, load, and one answer to warm up. What was loaded is freed when a
  * later stage fails or the signal aborts.
- * Throws coded errors of sources (`source_*`, `digest_mismatch`) and models (`invalid_model`, `unsupported_model`).
+ * Throws coded errors of sources (`source_*`, `digest_mismatch`) and models (`invalid_model`, `unsupported_model`), and
+ * `conflict` for a model that is not like the one that it is to be like.
  */
 export async function loadServedModel(
   config: RuntimeConfig,
@@ -44,6 +47,7 @@ export async function loadServedModel(
 ): Promise<LoadedModel> {
   const { location, revision } = await pulled(reference, parts);
   const model = readModel(location);
+  if (parts.like) assertLike(model, parts.like);
   const text = readText(model);
   await tryText(text.files, parts.signal);
   const { slots, threads } = config.engine;
@@ -143,6 +147,19 @@ async function serveGenerator(
 function shapeOf({ description }: OpenModel, contextLength: number): LoadedModel['identity']['shape'] {
   const { layers, hiddenSize, heads, vocabularySize } = description;
   return { layers, hiddenSize, heads, vocabularySize, contextLength };
+}
+
+/** Of the shape that answers now: what is larger might take the process's memory, and with it the old model. */
+function assertLike(model: OpenModel, { family, shape }: LoadedModel['identity']): void {
+  const found = { family: model.family, ...shapeOf(model, shape.contextLength) };
+  const wanted = { family, ...shape };
+  const other = (Object.keys(wanted) as (keyof typeof wanted)[]).find((key) => found[key] !== wanted[key]);
+  if (other === undefined) return;
+  throw new FleetError(
+    'conflict',
+    `The new weights have another shape: ${other} is ${found[other]}, and ${wanted[other]} answers now; replace the process, or leave out sameShape.`,
+    { param: 'model.uri' },
+  );
 }
 
 /** A token that the graph has no row for would read beyond the embedding matrix. */

@@ -1,13 +1,12 @@
 // node runtime/main.ts --config FILE: one runtime process. With a parent it speaks over IPC; alone it logs.
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@qwenfleet/core/clock';
-import { parseConfig } from '@qwenfleet/core/config';
 import { asFleetError, describeError, FleetError } from '@qwenfleet/core/errors';
 import { toChildSchema, type FromChild } from '@qwenfleet/core/fleet/channel';
-import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { createLogger } from '@qwenfleet/core/log';
 import { readSourceConfig } from './config.ts';
+import { readConfigFile } from './config-file.ts';
 import { leaveLastWord } from './last-word.ts';
 import { freeMemory } from './free-memory.ts';
 import { createApp } from './http/app.ts';
@@ -33,7 +32,7 @@ const tell = (message: FromChild): void => {
 let log = createLogger('runtime');
 process.on('uncaughtException', fail);
 try {
-  await run(readConfig(values.config));
+  await run(readConfigFile(values.config));
 } catch (thrown) {
   fail(thrown);
 }
@@ -46,16 +45,6 @@ function fail(thrown: unknown): void {
   const leave = (): never => process.exit(1);
   if (process.connected) process.send?.({ type: 'failed', code, message } satisfies FromChild, leave);
   else leave();
-}
-
-function readConfig(file: string): RuntimeConfig {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw new FleetError('invalid_config', `${file} cannot be read as JSON.`, { cause });
-  }
-  return parseConfig(runtimeConfigSchema, json, file);
 }
 
 async function run(config: RuntimeConfig): Promise<void> {

@@ -8,7 +8,7 @@ import { Resident, type Outcome } from './resident.ts';
 function residentOf(stepMs = 0) {
   const clock = new ManualClock(1_700_000_000_000);
   const model = fakeModel({ clock, stepMs: () => stepMs });
-  return { clock, ...model, resident: new Resident(3, model.loaded, clock) };
+  return { clock, ...model, resident: new Resident(3, { uri: 'file:///x' }, model.loaded, clock) };
 }
 const nothing = (): void => undefined;
 

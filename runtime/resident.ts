@@ -1,4 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
+import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadedModelStatus } from '@qwenfleet/core/load/status';
 import { restsWithin } from './engine/rest.ts';
 import type { ServedModel } from './served-model.ts';
@@ -16,7 +17,7 @@ export type Ticket = {
 /** A model that has been loaded, and what it is. */
 export type LoadedModel = {
   served: ServedModel;
-  identity: Omit<LoadedModelStatus, 'generation' | 'loadedAt' | 'requests'>;
+  identity: Omit<LoadedModelStatus, 'generation' | 'asked' | 'loadedAt' | 'requests'>;
   /** What it takes at least: the next of its kind will take as much. */
   memoryBytes: number;
 };
@@ -28,14 +29,17 @@ const lastWordsMs = 2_000;
 export class Resident {
   readonly generation: number;
   readonly loaded: LoadedModel;
+  readonly #asked: ModelReference;
   readonly #clock: Clock;
   readonly #loadedEpochMs: number;
   #requests = 0;
   #idle: PromiseWithResolvers<void> | undefined;
 
-  constructor(generation: number, loaded: LoadedModel, clock: Clock) {
+  /** @param asked where the model was asked for. */
+  constructor(generation: number, asked: ModelReference, loaded: LoadedModel, clock: Clock) {
     this.generation = generation;
     this.loaded = loaded;
+    this.#asked = asked;
     this.#clock = clock;
     this.#loadedEpochMs = clock.epochMs();
   }
@@ -46,7 +50,8 @@ export class Resident {
 
   get status(): LoadedModelStatus {
     const loadedAt = new Date(this.#loadedEpochMs).toISOString();
-    return { generation: this.generation, ...this.loaded.identity, loadedAt, requests: this.#requests };
+    const { generation, loaded } = this;
+    return { generation, asked: this.#asked, ...loaded.identity, loadedAt, requests: this.#requests };
   }
 
   admit(onEnd: (outcome: Outcome) => void): Ticket {

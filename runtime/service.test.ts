@@ -354,6 +354,22 @@ describe('a hot update', () => {
     expect(JSON.stringify(await response.json())).toMatch(/1 MiB/);
   });
 
+  it('to weights of the same shape only tells the loader which', async () => {
+    const wanted: unknown[] = [];
+    const load: Loader = (_model, { like }) => {
+      wanted.push(like);
+      return Promise.resolve(fakeModel().loaded);
+    };
+    const { service, admin } = await serve({ load });
+    const [{ family, shape }] = [fakeModel().loaded.identity];
+    expect((await admin('POST', '/admin/load', { model: { uri }, sameShape: true })).status).toBe(202);
+    await expect.poll(() => service.status().hotUpdate).toBe(true);
+    expect((await admin('POST', '/admin/load', { model: { uri } })).status).toBe(202);
+    await expect.poll(() => service.report().generation).toBe(3);
+    expect(wanted.slice(-2)).toEqual([expect.objectContaining({ family, shape }), undefined]);
+    expect(service.status().loaded?.asked).toEqual({ uri });
+  });
+
   it('is given up when the runtime ends', async () => {
     const { load, loads, signals } = heldLoads();
     const { service } = await serve({ load, loaded: false });

@@ -14,10 +14,16 @@ import type { RuntimeService } from './http/service.ts';
 import { Resident, type LoadedModel, type Outcome, type Ticket } from './resident.ts';
 import { Traffic } from './traffic.ts';
 
-/** Brings a model into memory, warm; whatever it held is freed when it fails or the signal aborts. */
+/** What weights have to be alike in to take the place of others in memory that was meant for these. */
+export type Alike = LoadedModel['identity'];
+
+/**
+ * Brings a model into memory, warm; whatever it held is freed when it fails or the signal aborts. Throws `conflict`
+ * before it takes memory when the model is not like the one that it is to be like.
+ */
 export type Loader = (
   model: ModelReference,
-  parts: { observer: EngineObserver; onProgress: LoadProgress; signal: AbortSignal },
+  parts: { observer: EngineObserver; onProgress: LoadProgress; signal: AbortSignal; like?: Alike | undefined },
 ) => Promise<LoadedModel>;
 
 export type ServiceParts = {
@@ -71,8 +77,9 @@ export class Service implements RuntimeService {
 
   /** Loads the first model. Throws what the loader does, and `shutting_down` when a drain came first. */
   async start(): Promise<void> {
-    const loaded = await this.#loadModel(this.#parts.config.model);
-    this.#live = new Resident(1, loaded, this.#parts.clock);
+    const { config, clock } = this.#parts;
+    const loaded = await this.#loadModel(config.model);
+    this.#live = new Resident(1, config.model, loaded, clock);
     this.#state = 'ready';
     const seconds = (this.#parts.clock.epochMs() - this.startedEpochMs) / 1000;
     this.telemetry.gauge('runtimeLoadSeconds', {}, seconds);
@@ -83,12 +90,12 @@ export class Service implements RuntimeService {
   }
 
   /** Begins to load other weights beside the ones that answer. Throws `conflict` when that cannot be. */
-  update(model: ModelReference): void {
+  update(model: ModelReference, { sameShape = false }: { sameShape?: boolean } = {}): void {
     const refused = this.#updateRefused();
-    if (refused !== undefined) throw new FleetError('conflict', refused);
+    if (refused) throw new FleetError('conflict', refused.message);
     this.#update = { state: 'loading', model };
     this.log.info({ uri: model.uri, revision: model.revision }, 'a hot update begins');
-    void this.#exchange(model).then(
+    void this.#exchange(model, sameShape ? this.#live?.loaded.identity : undefined).then(
       (old) => this.#retire(old),
       (thrown: unknown) => {
         const { code, message } = asFleetError(thrown);
@@ -135,7 +142,7 @@ export class Service implements RuntimeService {
       retiring: [...this.#retiring].map(({ generation, requests }) => ({ generation, requests })),
       ...(this.#update ? { update: { ...this.#update, ...(progress ? { progress } : {}) } } : {}),
       hotUpdate: refused === undefined,
-      ...(refused === undefined ? {} : { hotUpdateRefused: refused }),
+      ...(refused ? { hotUpdateRefused: refused } : {}),
     };
   }
 
@@ -176,9 +183,10 @@ export class Service implements RuntimeService {
     throw new FleetError('model_loading', 'The model is being loaded. Try again shortly.', { retryAfterMs: 1_000 });
   }
 
-  async #loadModel(model: ModelReference): Promise<LoadedModel> {
+  async #loadModel(model: ModelReference, like?: Alike): Promise<LoadedModel> {
     try {
       const loaded = await this.#parts.load(model, {
+        like,
         observer: this.#traffic.observer,
         signal: this.#ending.signal,
         onProgress: (phase, done, total) => {
@@ -195,8 +203,8 @@ export class Service implements RuntimeService {
   }
 
   /** Loads beside the model that answers, then exchanges one reference. Gives the old one, which ends what it had taken. */
-  async #exchange(model: ModelReference): Promise<Resident> {
-    const loaded = await this.#loadModel(model);
+  async #exchange(model: ModelReference, like: Alike | undefined): Promise<Resident> {
+    const loaded = await this.#loadModel(model, like);
     const old = this.#live;
     if (!old || old.loaded.served.task !== loaded.served.task) {
       await loaded.served.engine.release();
@@ -206,7 +214,7 @@ export class Service implements RuntimeService {
         { param: 'model.uri' },
       );
     }
-    this.#live = new Resident(old.generation + 1, loaded, this.#parts.clock);
+    this.#live = new Resident(old.generation + 1, model, loaded, this.#parts.clock);
     this.#update = { state: 'done', model };
     this.log.info({ generation: this.#live.generation, digest: loaded.identity.digest }, 'the new weights answer');
     return old;
@@ -226,17 +234,23 @@ export class Service implements RuntimeService {
     this.#retiring.delete(old);
   }
 
-  #updateRefused(): string | undefined {
-    if (this.#state !== 'ready' || !this.#live) return `The runtime is ${this.#state}; try again when it is ready.`;
-    if (this.#update?.state === 'loading') return 'Another update is under way; try again when it is over.';
+  #updateRefused(): RuntimeStatus['hotUpdateRefused'] {
+    if (this.#state !== 'ready' || !this.#live)
+      return { reason: 'NotReady', message: `The runtime is ${this.#state}; try again when it is ready.` };
+    if (this.#update?.state === 'loading')
+      return { reason: 'Busy', message: 'Another update is under way; try again when it is over.' };
     const [retiring] = this.#retiring;
-    if (retiring)
-      return `Generation ${retiring.generation} still answers ${retiring.requests} requests; try again later.`;
+    if (retiring) {
+      const { generation, requests } = retiring;
+      const message = `Generation ${generation} still answers ${requests} requests; try again later.`;
+      return { reason: 'Busy', message };
+    }
     const { memoryBytes } = this.#live.loaded;
     const freeBytes = this.#parts.freeMemory();
     if (freeBytes >= memoryBytes) return undefined;
     const [wanted, free] = [memoryBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
-    return `A second model beside this one takes about ${wanted} MiB, and ${free} MiB are free; replace the process.`;
+    const message = `A second model beside this one takes about ${wanted} MiB, and ${free} MiB are free; replace the process.`;
+    return { reason: 'Memory', message };
   }
 
   #residents(): Resident[] {

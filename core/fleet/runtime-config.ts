@@ -16,6 +16,9 @@ export const modelReferenceSchema = z.strictObject({
 });
 export type ModelReference = z.infer<typeof modelReferenceSchema>;
 
+/** A file beside a runtime's configuration whose weights count instead of the configuration's own. */
+export const modelFileName = 'model.json';
+
 /** What one runtime process serves. Rendered by the operator from a QwenDeployment, read by `runtime/main.ts`. */
 export const runtimeConfigSchema = z.strictObject({
   /** The name clients ask for. */

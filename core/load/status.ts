@@ -16,6 +16,8 @@ export const modelShapeSchema = z.object({
 
 export const loadedModelSchema = z.object({
   generation: count,
+  /** What was asked for, word by word; the two below are what that was resolved to. */
+  asked: modelReferenceSchema,
   uri: z.string(),
   /** What was asked for, resolved to a commit where the source has such. */
   revision: z.string().optional(),
@@ -47,12 +49,18 @@ export const runtimeStatusSchema = z.object({
       error: z.object({ code: z.string(), message: z.string() }).optional(),
     })
     .optional(),
-  /** May POST /admin/load be asked now? If not, why. */
+  /** May POST /admin/load be asked now? */
   hotUpdate: z.boolean(),
-  hotUpdateRefused: z.string().optional(),
+  /** Why not. `Memory` stays so; the others pass. */
+  hotUpdateRefused: z.strictObject({ reason: z.enum(['NotReady', 'Busy', 'Memory']), message: z.string() }).optional(),
 });
 export type RuntimeStatus = z.infer<typeof runtimeStatusSchema>;
 export type LoadedModelStatus = NonNullable<RuntimeStatus['loaded']>;
 
 /** POST /admin/load: weights that are to answer under the same name. */
-export const loadRequestSchema = z.strictObject({ model: modelReferenceSchema });
+export const loadRequestSchema = z.strictObject({
+  model: modelReferenceSchema,
+  /** Only weights of the shape that answers now: for whoever gave the process no more memory than that takes. */
+  sameShape: z.boolean().default(false),
+});
+export type LoadRequest = z.infer<typeof loadRequestSchema>;

@@ -114,6 +114,7 @@ describe('the status', () => {
       state: 'ready',
       loaded: {
         generation: 1,
+        asked: { uri: 'file:///x' },
         uri: 'file:///x',
         family: 'fake',
         digest: '0'.repeat(64),
@@ -127,9 +128,15 @@ describe('the status', () => {
   it('says why there can be no update', async () => {
     const loading = await serve({ loaded: false });
     expect(loading.service.status()).toMatchObject({ state: 'loading', hotUpdate: false });
-    expect(loading.service.status().hotUpdateRefused).toMatch(/loading/);
+    expect(loading.service.status().hotUpdateRefused).toMatchObject({
+      reason: 'NotReady',
+      message: expect.stringContaining('loading'),
+    });
     const full = await serve({ freeMemory: () => 10 });
-    expect(full.service.status().hotUpdateRefused).toMatch(/MiB/);
+    expect(full.service.status().hotUpdateRefused).toMatchObject({
+      reason: 'Memory',
+      message: expect.stringContaining('MiB'),
+    });
   });
 });
 

@@ -18,8 +18,8 @@ export function addAdmin(app: App, service: RuntimeService): void {
     return c.json({ status: 'draining' }, 202);
   });
   app.post('/admin/load', async (c) => {
-    const { model } = parseRequest(loadRequestSchema, await c.req.text());
-    service.update(model);
+    const { model, sameShape } = parseRequest(loadRequestSchema, await c.req.text());
+    service.update(model, { sameShape });
     return c.json(service.status(), 202);
   });
 }

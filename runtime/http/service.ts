@@ -27,7 +27,7 @@ export type RuntimeService = {
   assertReady(): Promise<void>;
   drain(): void;
   /** Throws `conflict` when there cannot be an update now. */
-  update(model: ModelReference): void;
+  update(model: ModelReference, options?: { sameShape?: boolean }): void;
   newCall(): Pick<Call, 'created' | 'seed'>;
   finished(outcome: Outcome): void;
 };
