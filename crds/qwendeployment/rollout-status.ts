@@ -87,6 +87,9 @@ export const rolloutStatusSchema = z
             revision: revision('The revision.'),
             replicas: replicas('Replicas it was told to have.'),
             weight: count('Percent of the traffic that routers are told to give it.', 0, 100).optional(),
+            host: revision(
+              'The revision that its workload is named after, where that is another one: it came into running engines.',
+            ).optional(),
           })
           .describe('One revision.'),
       )
@@ -118,6 +121,7 @@ export const rolloutStatusSchema = z
         replica: text('The replica that changes now.', 253).optional(),
         since: time('When it began').optional(),
         loadedAt: time('When it had loaded').optional(),
+        anew: z.boolean().optional().describe('Whether replicas that cannot change are replaced.'),
         back: z
           .strictObject({
             outcome: text('As in history.', 32),

@@ -2,6 +2,7 @@ import { revisionsMax } from '@qwenfleet/crds/qwendeployment/rollout-status';
 import type { Draft } from './draft.ts';
 import { ended } from './ending.ts';
 import { hotStart } from './hot/drive.ts';
+import { hosted, isTaken } from './hot/host.ts';
 import type { Observed, RolloutSpec, RolloutState } from './types.ts';
 
 /** What the spec and the annotations ask for: begin, go on to another, go back, or nothing new. */
@@ -20,6 +21,8 @@ function followSpec(draft: Draft, observed: Observed, spec: RolloutSpec, nowMs: 
     return { ...reverted, state: { ...reverted.state, rejected: undefined } };
   }
   if (aim === state.rejected?.revision && !wantsPromotion(state, observed, aim)) return draft;
+  // Its workload runs another one: nothing can be begun before the engines there have been asked.
+  if (isTaken(state, aim) && !observed.hot) return draft;
   // One more would not fit into the status: those that leave go first.
   if (Object.keys(state.told).length >= revisionsMax - 1) return draft;
   const message = `the spec asks for ${aim} now`;
@@ -44,6 +47,7 @@ function started({ state, events }: Draft, { aim, hot }: Observed, spec: Rollout
     promoted: false,
     rejected: undefined,
     hot: inside ? hotStart : undefined,
+    hosts: inside ? hosted(state, aim) : state.hosts,
   };
   const message = `${aim} replaces ${state.current} ${how}`;
   return { state: next, events: [...events, { type: 'Normal', reason: 'RolloutStarted', message }] };

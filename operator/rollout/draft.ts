@@ -9,4 +9,5 @@ export type Ticked = Draft & {
   replicas: Readonly<Record<string, number>>;
   facts?: Partial<Pick<RolloutFacts, 'waits' | 'verdict' | 'trouble'>> | undefined;
   actions?: Decision['hot'] | undefined;
+  startWith?: Decision['startWith'];
 };

@@ -4,7 +4,8 @@ import { follow } from './aim.ts';
 import { armsOf } from './analysis.ts';
 import { rolloutConditions } from './conditions.ts';
 import type { Draft, Ticked } from './draft.ts';
-import { nextHot } from './hot/turn.ts';
+import { hostsKept } from './hot/host.ts';
+import { nextHot, strays } from './hot/turn.ts';
 import { adopt, bounded, countsOf, prunable } from './revisions.ts';
 import { resume, settle } from './settle.ts';
 import { limitsOf } from './shift.ts';
@@ -51,7 +52,8 @@ const left = ({ revisions }: Observed, told: Readonly<Record<string, number>>): 
 
 function decided(outcome: Ticked, observed: Observed, spec: RolloutSpec): Decision {
   const told = bounded(outcome.replicas, outcome.state);
-  const state = { ...outcome.state, told };
+  const stated = { ...outcome.state, told };
+  const state = { ...stated, hosts: hostsKept(stated) };
   const limits = limitsOf(spec, state.drainFirst);
   const { waits, verdict, trouble } = outcome.facts ?? {};
   const arms = state.strategy === 'ABTest' ? armsOf(state, observed) : undefined;
@@ -59,7 +61,8 @@ function decided(outcome: Ticked, observed: Observed, spec: RolloutSpec): Decisi
     state,
     replicas: told,
     traffic: trafficOf(state, left(observed, told), spec, observed.desired - limits.unavailable),
-    hot: outcome.actions ?? [],
+    hot: outcome.actions ?? strays(state, observed),
+    startWith: outcome.startWith,
     prune: prunable(state, observed),
     events: outcome.events,
     conditions: rolloutConditions({ state, spec, leaving: leavingOf(state, observed), waits, verdict, trouble }),

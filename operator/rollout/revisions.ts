@@ -22,6 +22,7 @@ export function adopt({ aim, revisions }: Observed, spec: RolloutSpec, nowMs: nu
     drainFirst: undefined,
     promoted: false,
     told: countsOf(revisions),
+    hosts: {},
     rejected: undefined,
     obeyed: {},
     hot: undefined,

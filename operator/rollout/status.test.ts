@@ -16,8 +16,16 @@ const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
 const outcome = fc.constantFrom('Replaced', 'RolledBack', 'Aborted', 'Reverted', 'Superseded');
 /** Nothing has a share while nothing is brought in. */
 const atRest = (state: RolloutState): RolloutState => (state.update === undefined ? { ...state, weight: 0 } : state);
+/** Every other revision came into running engines. */
+const hostsOf = (told: RolloutState['told']): RolloutState['hosts'] =>
+  Object.fromEntries(
+    Object.keys(told)
+      .filter((_revision, at) => at % 2 === 0)
+      .map((revision) => [revision, 'before']),
+  );
+
 const states = fc
-  .record<RolloutState>({
+  .record<Omit<RolloutState, 'hosts'>>({
     current: revision,
     update: optional(revision),
     round: fc.nat(1_000),
@@ -37,13 +45,14 @@ const states = fc
         replica: optional(name),
         sinceMs: optional(past),
         loadedAtMs: optional(past),
+        anew: fc.boolean(),
         back: optional(fc.record({ outcome, reason: name, message: name })),
       }),
     ),
     history: fc.array(fc.record({ revision, atMs: past, outcome, message: name }), { maxLength: 50 }),
     reason: name,
   })
-  .map(atRest);
+  .map((state) => atRest({ ...state, hosts: hostsOf(state.told) }));
 
 describe('the state of a rollout', () => {
   it('is the same after it was stored and read, whatever the next process counts time from', () => {

@@ -35,7 +35,7 @@ export function toStatus(decision: Pick<Decision, 'state'> & Partial<Decision>, 
     progress: { at: stamp(progress.atMs), ready: progress.ready, old: Math.min(progress.old, replicasMax) },
     ...(drainFirst ? { drainFirst: { replicas: drainFirst.reach, at: stamp(drainFirst.atMs) } } : {}),
     promoted: state.promoted,
-    replicas: replicasStatus(state.told, traffic),
+    replicas: replicasStatus(state, traffic),
     ...(rejected ? { rejected: rejectedStatus(rejected, stamp) } : {}),
     obeyed: {
       ...(obeyed.promote === undefined ? {} : { promote: obeyed.promote }),
@@ -85,6 +85,7 @@ export function fromStatus(status: RolloutStatus | undefined, time: Instant): Ro
     drainFirst: drainFirst && { reach: drainFirst.replicas, atMs: moment(drainFirst.at, time) },
     promoted: status.promoted === true,
     told: Object.fromEntries(replicas.map(({ revision, replicas: told }) => [revision, told])),
+    hosts: Object.fromEntries(replicas.flatMap(({ revision, host }) => (host === undefined ? [] : [[revision, host]]))),
     rejected: rejectedState(status.rejected, time),
     obeyed: { promote: obeyed?.promote, abort: obeyed?.abort },
     hot: hot && hotState(hot, time),
@@ -110,15 +111,21 @@ const moment = (stamp: string | undefined, time: Instant): number => momentOf(st
 
 type Stamp = (atMs: number) => string;
 
-/** What each revision was told, and its share; one that is left out gets nothing. */
+/** What each revision was told, its share, and where it lives; one that is left out gets nothing. */
 function replicasStatus(
-  told: RolloutState['told'],
+  { told, hosts }: RolloutState,
   traffic: Decision['traffic'] | undefined,
 ): NonNullable<RolloutStatus['replicas']> {
   const weights = traffic?.weights ?? {};
-  return [...new Set([...Object.keys(told), ...Object.keys(weights)])].slice(0, revisionsMax).map((revision) => {
-    const weight = weights[revision];
-    return { revision, replicas: told[revision] ?? 0, ...(weight === undefined ? {} : { weight }) };
+  const named = new Set([...Object.keys(told), ...Object.keys(hosts), ...Object.keys(weights)]);
+  return [...named].slice(0, revisionsMax).map((revision) => {
+    const [weight, host] = [weights[revision], hosts[revision]];
+    return {
+      revision,
+      replicas: told[revision] ?? 0,
+      ...(weight === undefined ? {} : { weight }),
+      ...(host === undefined ? {} : { host }),
+    };
   });
 }
 
@@ -127,21 +134,29 @@ const rejectedStatus = (
   stamp: Stamp,
 ): NonNullable<RolloutStatus['rejected']> => ({ revision, reason, message: short(message), at: stamp(atMs) });
 
-function hotStatus({ replica, sinceMs, loadedAtMs, back }: HotState, stamp: Stamp): NonNullable<RolloutStatus['hot']> {
+function hotStatus(
+  { replica, sinceMs, loadedAtMs, anew, back }: HotState,
+  stamp: Stamp,
+): NonNullable<RolloutStatus['hot']> {
   return {
     ...(replica === undefined ? {} : { replica }),
     ...(sinceMs === undefined ? {} : { since: stamp(sinceMs) }),
     ...(loadedAtMs === undefined ? {} : { loadedAt: stamp(loadedAtMs) }),
+    ...(anew ? { anew } : {}),
     ...(back ? { back: { ...back, message: short(back.message) } } : {}),
   };
 }
 
-function hotState({ replica, since, loadedAt, back }: NonNullable<RolloutStatus['hot']>, time: Instant): HotState {
+function hotState(
+  { replica, since, loadedAt, anew = false, back }: NonNullable<RolloutStatus['hot']>,
+  time: Instant,
+): HotState {
   const outcome = outcomes.find((known) => known === back?.outcome) ?? 'RolledBack';
   return {
     replica,
     sinceMs: momentOf(since, time),
     loadedAtMs: momentOf(loadedAt, time),
+    anew,
     back: back && { outcome, reason: back.reason, message: back.message },
   };
 }

@@ -69,7 +69,10 @@ export type Observed = {
   arms: StepResults | undefined;
   /** Values of `qwenfleet.io/promote` and `qwenfleet.io/abort`: a revision each. */
   annotations: { promote?: string | undefined; abort?: string | undefined };
-  /** How the revision that serves becomes the aim, and the replicas in which it may; undefined: by new replicas. */
+  /**
+   * What engines answer with, where they were asked: the replicas of the workload of the revision that serves, and how
+   * that revision would become the aim. Undefined: nobody was asked, and replicas are replaced.
+   */
   hot?: { way: UpdateWay; replicas: readonly HotReplica[] } | undefined;
 };
 
@@ -104,6 +107,8 @@ export type RolloutState = {
   promoted: boolean;
   /** Replicas that each revision was told to have. */
   told: Readonly<Record<string, number>>;
+  /** Workloads of revisions that came into running engines: named after the revision that was there before, see `host`. */
+  hosts: Readonly<Record<string, string>>;
   /** The revision of the spec that is not tried again. */
   rejected: (Cause & { revision: string; atMs: number }) | undefined;
   /** Annotations that were acted on. */
@@ -132,6 +137,8 @@ export type Decision = {
   replicas: Readonly<Record<string, number>>;
   traffic: Traffic;
   hot: readonly HotAction[];
+  /** While engines exchange weights: what replicas that start in their workload begin with. */
+  startWith: string | undefined;
   /** Revisions whose objects are of no use any more. */
   prune: readonly string[];
   events: readonly RolloutEvent[];

@@ -6,9 +6,10 @@ import { next } from '../next.ts';
 import { fromStatus, toStatus } from '../status.ts';
 import type { Decision, Observed, RevisionView, RolloutState } from '../types.ts';
 import { verifyMs, type HotReplica } from './drive.ts';
+import { hostedBy, hostOf, isTaken } from './host.ts';
 
 const tickMs = 1_000;
-type Engine = HotReplica & { loadingMs?: number; loading?: string };
+type Engine = HotReplica & { workload: string; loadingMs?: number; loading?: string; readyAtMs?: number };
 type Fault = (replica: Engine, revision: string) => string | undefined;
 
 /** Replicas whose engines exchange what they serve in a few seconds. */
@@ -20,16 +21,19 @@ class Engines {
   /** Whether loading fails, and why. */
   fault: Fault = () => undefined;
   hot = true;
+  /** Why engines that are told to load cannot. */
+  unable: (replica: Engine) => string | undefined = () => undefined;
   restarts = false;
   state: RolloutState | undefined;
   decision: Decision | undefined;
   readonly changing: number[] = [];
+  readonly away: number[] = [];
   #number = 0;
 
   constructor(desired: number) {
     this.desired = desired;
     this.engines = [];
-    for (let at = 0; at < desired; at += 1) this.#add('a');
+    for (let at = 0; at < desired; at += 1) this.engines.push(this.#new('a', 'a'));
     this.run(2 * tickMs);
   }
 
@@ -51,10 +55,22 @@ class Engines {
       if (!engine) continue;
       if (what === 'load') {
         if (engine.loading !== revision) Object.assign(engine, { loading: revision, loadingMs: this.nowMs });
-      } else this.engines.splice(this.engines.indexOf(engine), 1, this.#new(revision));
+      } else {
+        // The workload makes another one, which begins with what the workload says by then.
+        const fresh = this.#new(engine.workload, decision.startWith ?? revision);
+        const late = { ready: false, readyAtMs: this.nowMs + 5 * tickMs };
+        this.engines.splice(this.engines.indexOf(engine), 1, { ...fresh, ...late });
+      }
     }
-    for (const [revision, count] of Object.entries(decision.replicas)) this.#resize(revision, count);
-    for (const engine of this.engines) this.#load(engine);
+    this.#resize(decision);
+    for (const engine of this.engines) {
+      if (engine.readyAtMs !== undefined && this.nowMs >= engine.readyAtMs) {
+        engine.ready = true;
+        delete engine.readyAtMs;
+      }
+      this.#load(engine);
+    }
+    this.away.push(this.engines.filter(({ ready }) => !ready).length);
     this.changing.push(this.engines.filter(({ loading }) => loading !== undefined).length);
   }
 
@@ -69,19 +85,17 @@ class Engines {
   }
 
   #observed(): Observed {
-    const names = [...new Set(this.engines.map(({ loaded }) => loaded))];
-    const revisions = names.map((revision): RevisionView => ({
-      revision,
-      replicas: this.engines.filter(({ loaded }) => loaded === revision).length,
-      ready: this.count(revision),
-      weight: 0,
-    }));
-    const way = {
-      way: this.hot ? 'hot' : 'surge',
-      what: 'weights',
-      reason: 'only weights of the same shape changed',
-    } as const;
-    const replicas = this.engines.map(({ id, ready, loaded, failed }) => ({ id, ready, loaded, failed }));
+    const names = [...new Set(this.engines.map((engine) => this.#revisionOf(engine)))];
+    const revisions = names.map((revision): RevisionView => {
+      const own = this.engines.filter((engine) => this.#revisionOf(engine) === revision);
+      return { revision, replicas: own.length, ready: own.filter(({ ready }) => ready).length, weight: 0 };
+    });
+    const taken = this.state !== undefined && isTaken(this.state, this.aim);
+    const way = { way: this.hot || taken ? 'hot' : 'surge', what: 'weights', reason: 'only weights changed' } as const;
+    const replicas = this.engines.map((engine) => {
+      const { id, ready, loaded, failed } = engine;
+      return { id, ready, loaded, failed, unable: this.unable(engine) };
+    });
     return {
       aim: this.aim,
       desired: this.desired,
@@ -98,24 +112,33 @@ class Engines {
     return fromStatus(statusSchema.parse(stored).rollout, time) ?? decision.state;
   }
 
-  #resize(revision: string, count: number): void {
-    for (let has = this.engines.filter(({ loaded }) => loaded === revision).length; has < count; has += 1)
-      this.#add(revision);
-    while (this.engines.filter(({ loaded }) => loaded === revision).length > count) {
-      this.engines.splice(
-        this.engines.findLastIndex(({ loaded }) => loaded === revision),
-        1,
-      );
+  /** While engines change, a replica counts for what it answers with; at rest for what its workload runs. */
+  #revisionOf({ workload, loaded }: Engine): string {
+    const { state } = this;
+    if (!state) return loaded;
+    return state.hot && workload === hostOf(state, state.current) ? loaded : hostedBy(state, workload);
+  }
+
+  /** A workload has as many replicas as all of the revisions in it. */
+  #resize({ state, replicas, startWith }: Decision): void {
+    const wanted: Record<string, number> = {};
+    for (const [revision, count] of Object.entries(replicas)) {
+      const workload = hostOf(state, revision);
+      wanted[workload] = (wanted[workload] ?? 0) + count;
+    }
+    for (const workload of new Set([...this.engines.map((engine) => engine.workload), ...Object.keys(wanted)])) {
+      const has = this.engines.filter((engine) => engine.workload === workload);
+      const count = wanted[workload] ?? 0;
+      const begins = state.hot && startWith !== undefined ? startWith : hostedBy(state, workload);
+      for (let at = has.length; at < count; at += 1) this.engines.push(this.#new(workload, begins));
+      const gone = new Set(has.slice(count));
+      this.engines = this.engines.filter((engine) => !gone.has(engine));
     }
   }
 
-  #add(revision: string): void {
-    this.engines.push(this.#new(revision));
-  }
-
-  #new(revision: string): Engine {
+  #new(workload: string, loaded: string): Engine {
     this.#number += 1;
-    return { id: `pool-${this.#number}`, ready: true, loaded: revision };
+    return { id: `pool-${this.#number}`, workload, ready: true, loaded };
   }
 }
 
@@ -194,6 +217,73 @@ describe('a change inside running engines', () => {
     pool.desired = 1;
     pool.run(3 * verifyMs);
     expect([pool.state?.current, pool.count('b')]).toEqual(['b', 1]);
+  });
+
+  it('comes with new replicas after all when the engines cannot', () => {
+    const pool = ask(new Engines(3), 'b');
+    const before = pool.engines.map(({ id }) => id);
+    pool.unable = ({ loaded }) => (loaded === 'a' ? 'no memory for two' : undefined);
+    pool.run(5_000);
+    expect(pool.state).toMatchObject({ update: 'b', hot: undefined });
+    expect(pool.state?.hosts).toEqual({});
+    pool.run(60_000);
+    expect(pool.state).toMatchObject({ current: 'b', update: undefined, rejected: undefined });
+    expect(pool.state?.hosts).toEqual({});
+    expect(pool.engines.filter(({ id }) => before.includes(id))).toEqual([]);
+  });
+
+  it('replaces the one replica that cannot, once another has it', () => {
+    const pool = ask(new Engines(3), 'b');
+    pool.unable = ({ id, loaded }) => (id === 'pool-2' && loaded === 'a' ? 'no memory for two' : undefined);
+    pool.run(3 * (verifyMs + 12_000));
+    expect(pool.state).toMatchObject({ current: 'b', update: undefined });
+    expect(pool.engines.map(({ id }) => id)).toEqual(['pool-1', 'pool-4', 'pool-3']);
+  });
+
+  it('lives on in the workload that it came into, and so does the next', () => {
+    const pool = ask(new Engines(2), 'b');
+    pool.restarts = true;
+    pool.run(3 * (verifyMs + 8_000));
+    expect(pool.state).toMatchObject({ current: 'b', hosts: { b: 'a' } });
+    ask(pool, 'c').run(3 * (verifyMs + 8_000));
+    expect(pool.state).toMatchObject({ current: 'c', hosts: { c: 'a' } });
+    ask(pool, 'a').run(3 * (verifyMs + 8_000));
+    expect(pool.state).toMatchObject({ current: 'a' });
+    expect(pool.state?.hosts).toEqual({});
+  });
+
+  it('goes back in the one workload that there is for it, by replacing one replica at a time, if engines cannot', () => {
+    const pool = ask(new Engines(3), 'b').run(4 * (verifyMs + 8_000));
+    pool.unable = () => 'no memory for two';
+    pool.hot = false;
+    const before = pool.engines.map(({ id }) => id);
+    pool.away.length = 0;
+    ask(pool, 'a').run(60_000);
+    expect(pool.state).toMatchObject({ current: 'a', update: undefined });
+    expect(pool.state?.hosts).toEqual({});
+    expect(pool.count('a')).toBe(3);
+    expect(pool.engines.filter(({ id }) => before.includes(id))).toEqual([]);
+    expect(Math.max(...pool.away)).toBe(1);
+  });
+
+  it('turns back when what replaced a replica does not answer', () => {
+    const pool = ask(new Engines(2), 'b').run(3 * (verifyMs + 8_000));
+    pool.unable = ({ loaded }) => (loaded === 'b' ? 'no memory for two' : undefined);
+    pool.hot = false;
+    ask(pool, 'a').run(2_000);
+    for (const engine of pool.engines) if (!engine.ready) engine.readyAtMs = Number.MAX_SAFE_INTEGER;
+    pool.run(11 * 60_000);
+    expect(pool.state).toMatchObject({ current: 'b', update: undefined, rejected: { revision: 'a' } });
+    expect(pool.count('b')).toBeGreaterThanOrEqual(1);
+  });
+
+  it('reaches a replica that began with what the others had left behind', () => {
+    const pool = ask(new Engines(2), 'b').run(3 * (verifyMs + 8_000));
+    const [stray] = pool.engines;
+    if (stray) stray.loaded = 'a';
+    pool.run(10_000);
+    expect(pool.count('b')).toBe(2);
+    expect(pool.state).toMatchObject({ current: 'b', update: undefined });
   });
 
   it('survives an operator that restarts after every tick', () => {

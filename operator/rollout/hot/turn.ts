@@ -4,8 +4,9 @@ import { ended, over } from '../ending.ts';
 import { limitsOf, shift } from '../shift.ts';
 import { shareOfReady } from '../traffic.ts';
 import { viewOf } from '../turn.ts';
-import type { Observed, RolloutSpec } from '../types.ts';
-import { driveHot, type HotMove } from './drive.ts';
+import type { Observed, RolloutSpec, RolloutState } from '../types.ts';
+import { driveHot, type HotAction, type HotMove } from './drive.ts';
+import { isTaken, unhosted } from './host.ts';
 
 /** One tick of a change inside running engines. Revisions are counted by what replicas answer with. */
 export function nextHot(before: Draft, observed: Observed, spec: RolloutSpec, nowMs: number): Ticked {
@@ -13,11 +14,35 @@ export function nextHot(before: Draft, observed: Observed, spec: RolloutSpec, no
   const { state } = draft;
   const { current: from, update: to, hot } = state;
   if (!hot || to === undefined || !observed.hot) return { ...draft, replicas: state.told };
-  const move = driveHot({ hot, from, to, replicas: observed.hot.replicas, nowMs });
+  const mustStay = isTaken(state, to);
+  const move = driveHot({ hot, from, to, replicas: observed.hot.replicas, mustStay, nowMs });
+  if (move.outcome === 'unable') return anew(draft, to, move.reason);
   const replicas = replicasFor(observed, spec, { from, to, startWith: move.startWith });
   const weight = shareOfReady(viewOf(observed, from).ready, viewOf(observed, to).ready);
   const moved = { ...draft, state: { ...state, hot: move.hot, weight, reason: move.reason } };
-  return { ...closed(moved, move, spec, nowMs), replicas, actions: move.actions, facts: { waits: 'replicas' } };
+  const { actions, startWith } = move;
+  return { ...closed(moved, move, spec, nowMs), replicas, actions, startWith, facts: { waits: 'replicas' } };
+}
+
+/** Goes on with the strategy, by new replicas in a workload of their own. */
+function anew({ state, events }: Draft, to: string, why: string): Ticked {
+  const message = `new replicas bring ${to}: ${why}`;
+  return {
+    state: { ...state, hot: undefined, hosts: unhosted(state, to), weight: 0, reason: message },
+    events: [...events, { type: 'Normal', reason: 'RolloutStep', message }],
+    replicas: state.told,
+    facts: { waits: 'replicas' },
+  };
+}
+
+/** At rest: a replica that began with what the others have left behind since, which a kubelet may bring a minute late. */
+export function strays({ hot, current, update }: RolloutState, observed: Observed): HotAction[] {
+  if (hot || update !== undefined) return [];
+  const wrong = (observed.hot?.replicas ?? []).filter(({ loaded, ready }) => ready && loaded !== current);
+  return wrong.map(({ id, failed, unable }) => {
+    const isLost = failed?.revision === current || unable !== undefined;
+    return { replica: id, do: isLost ? 'replace' : 'load', revision: current };
+  });
 }
 
 /** Requests that go wrong with the new revision turn it back, wherever it is. */

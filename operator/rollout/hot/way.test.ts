@@ -3,36 +3,22 @@ import { wayOf, type Served, type WayInput } from './way.ts';
 
 const from: Served = {
   weights: 'hf://Qwen/Qwen3-4B@1',
-  shape: 'qwen3/36/2560/int8',
   adapters: ['a=s3://x@1'],
   rest: 'args',
 };
-const able: WayInput = { hot: 'Auto', engine: { weights: true, adapters: true }, strategy: 'Rolling' };
+const able: WayInput = { hot: 'Auto', engine: { weights: true, adapters: true }, strategy: 'Rolling', taken: false };
 
 describe('a change', () => {
   it.each<[string, Partial<Served>, Partial<WayInput>, string, string]>([
     ['of adapters', { adapters: ['b=s3://y@1'] }, {}, 'hot', 'only adapters changed'],
     ['of adapters, whatever the strategy', { adapters: [] }, { strategy: 'Canary' }, 'hot', 'only adapters changed'],
+    ['of weights', { weights: 'hf://Qwen/Qwen3-4B@2' }, {}, 'hot', 'only weights changed'],
     [
-      'of weights of the same shape',
-      { weights: 'hf://Qwen/Qwen3-4B@2' },
-      {},
+      'back to the revision whose workload runs the other, whoever cannot or wants not',
+      { weights: 'w' },
+      { taken: true, hot: 'Never', strategy: 'Canary', engine: { weights: false, adapters: false } },
       'hot',
-      'only weights of the same shape changed',
-    ],
-    [
-      'of weights of another shape',
-      { weights: 'w', shape: 'other' },
-      {},
-      'surge',
-      'the new weights have another shape',
-    ],
-    [
-      'of weights whose shape nobody knows',
-      { weights: 'w', shape: undefined },
-      {},
-      'surge',
-      'the new weights have another shape',
+      'the workload of this revision runs another one',
     ],
     [
       'of weights under a canary',
@@ -48,7 +34,7 @@ describe('a change', () => {
       { weights: 'w' },
       { engine: { weights: false, adapters: true } },
       'surge',
-      'the engine does not exchange weights',
+      'the engines cannot exchange weights now',
     ],
     [
       'of adapters, in an engine that cannot',
