@@ -63,7 +63,7 @@ describe.skipIf(chromiumPath === undefined)('the playground', () => {
     }
     expect(await why.locator('tr.taken th').textContent()).toBe('small');
     await why.getByText('What the router saw').click();
-    expect(await why.locator('.facts dt').count()).toBeGreaterThan(0);
+    await why.locator('.facts dt').first().waitFor();
     await why.getByText(/Raw stream/).click();
     expect(await why.locator('.chunks').textContent()).toContain('"choices"');
   });
