@@ -88,6 +88,12 @@ export const homeRights: readonly Right[] = [
     resources: ['leases'],
     verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
   },
+  {
+    why: 'the key that it makes once, with which it exchanges weights in running engines',
+    apiGroup: '',
+    resources: ['secrets'],
+    verbs: ['get', 'create'],
+  },
 ];
 
 const optional = (apiGroup: string, resources: readonly string[], why: string): Right => ({

@@ -9,6 +9,7 @@ import { KubeClient } from '@qwenfleet/kube/client/client';
 import { Discovery } from '@qwenfleet/kube/discovery/discovery';
 import { LeaderElection } from '@qwenfleet/kube/lease/election';
 import { leaseApi } from '@qwenfleet/kube/lease/lease';
+import { readAdminKey } from './cluster/admin-key.ts';
 import { ClusterOperator } from './cluster/operator.ts';
 import { HealthServer } from './cluster/health-server.ts';
 import { readOperatorConfig } from './config.ts';
@@ -29,14 +30,13 @@ const client = KubeClient.over({ connection, writes }, environment);
 const leaseConnection = await connect({ from: 'default' }, environment);
 const leaseClient = KubeClient.over({ connection: leaseConnection }, environment);
 
+/** The namespace of what operators share. */
+const home = config.leaseNamespace ?? connection.namespace;
 const election = new LeaderElection(
   {
     name: 'qwenfleet-operator',
     identity: `${config.identity}-${randomSeed().toString(16)}`,
-    lease: leaseApi(leaseClient, {
-      namespace: config.leaseNamespace ?? connection.namespace,
-      name: 'qwenfleet-operator',
-    }),
+    lease: leaseApi(leaseClient, { namespace: home, name: 'qwenfleet-operator' }),
     onLost: (reason) => {
       log.error(describeError(reason));
       process.exit(1);
@@ -78,4 +78,17 @@ if (config.leaderElection) {
   await election.elected.catch(() => undefined);
 }
 // What ends an operator before it leads has said so.
-if (!ending) await Promise.all(operators.map((operator) => operator.lead())).catch(() => undefined);
+if (!ending) {
+  const adminKey = await adminKeyIfAny();
+  await Promise.all(operators.map((operator) => operator.lead({ adminKey }))).catch(() => undefined);
+}
+
+/** Pools are served without it: new weights come with new pods then. */
+async function adminKeyIfAny(): Promise<string | undefined> {
+  try {
+    return await readAdminKey(fenced, home);
+  } catch (err) {
+    log.warn({ err, namespace: home }, 'no key to exchange weights in running engines with: new pods bring them');
+    return undefined;
+  }
+}

@@ -17,6 +17,7 @@ import type { ReplicaSample } from '../scale/metrics.ts';
 import { deploymentLabel, routerLabel } from '../specs/labels.ts';
 import type { RouterService } from '../specs/pool/scaled-object.ts';
 import { listenPort } from '../specs/router/router.ts';
+import { adminTokenOf } from './admin-key.ts';
 import { Applier } from './applier.ts';
 import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
@@ -28,6 +29,7 @@ import { loadsOf, routerPoller } from './load/routers.ts';
 import { isReadable, poolOf, routerOf } from './parse.ts';
 import type { RouterReports } from './pool/arm-counter.ts';
 import { PoolController } from './pool/controller.ts';
+import { Engines } from './pool/engines.ts';
 import { RouterController, takes } from './router/controller.ts';
 
 const fieldManager = 'qwen-operator';
@@ -56,6 +58,7 @@ export class ClusterOperator {
   readonly #stopping = new AbortController();
   readonly #agent = new Agent({ connect: { timeout: routerConnectMs }, connections: 4 });
   #polling: Promise<unknown> | undefined;
+  #adminKey: string | undefined;
 
   constructor({ client, namespace, discovery, config, environment, telemetry }: ClusterOperatorParts) {
     const { images, integrations, workers, identity } = config;
@@ -94,6 +97,9 @@ export class ClusterOperator {
       replicaLoadsOf: (object) => this.#replicaLoads.reports(keyOf(object)),
       routerOf: (object) => this.#routerOf(object),
       reportsOf: (object) => this.#reportsOf(object),
+      engines: new Engines(asking),
+      adminTokenOf: ({ metadata: { uid } }) =>
+        this.#adminKey === undefined || uid === undefined ? undefined : adminTokenOf(this.#adminKey, uid),
     });
     const hardware = new HardwareController({
       client,
@@ -147,8 +153,10 @@ export class ClusterOperator {
   /**
    * Starts to act, once everything is known as the leader before us left it: where one watch is behind the others, we
    * would undo what was done last. Rejects when it is stopped before.
+   * @param adminKey see `readAdminKey`; undefined where there is none, and engines are left alone.
    */
-  async lead(): Promise<void> {
+  async lead({ adminKey }: { adminKey: string | undefined }): Promise<void> {
+    this.#adminKey = adminKey;
     await Promise.all([this.#caches.refresh(), this.#nodes.refresh()]);
     if (this.#stopping.signal.aborted) return;
     for (const controller of this.#controllers) controller.start();

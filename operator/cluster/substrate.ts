@@ -19,11 +19,6 @@ const openSchemes: readonly (string | undefined)[] = ['pvc', 'https', 'wheel', '
 const gaps: readonly Gap<Spec>[] = [
   ...cacheGaps,
   {
-    path: 'spec.update.hot',
-    reason: 'weights and adapters come with new replicas; running engines are not changed yet',
-    applies: ({ update }) => update?.hot === 'Auto',
-  },
-  {
     path: 'spec.adapters',
     reason: 'adapters are not loaded yet',
     applies: ({ adapters }) => (adapters?.length ?? 0) > 0,

@@ -128,4 +128,8 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, patch]
+# the key that it makes once, with which it exchanges weights in running engines
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create]
 {{- end }}

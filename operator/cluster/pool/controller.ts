@@ -6,9 +6,11 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
 import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
+import type { HotAction } from '../../rollout/hot/drive.ts';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
 import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
 import type { ReplicaSample } from '../../scale/metrics.ts';
+import { hostedBy } from '../../rollout/hot/host.ts';
 import { toStatus } from '../../scale/status.ts';
 import type { Integrations } from '../../specs/capabilities.ts';
 import type { RouterService } from '../../specs/pool/scaled-object.ts';
@@ -18,14 +20,16 @@ import type { Caches } from '../caches.ts';
 import { poolKind, type CustomObject } from '../kinds.ts';
 import { noticesOf } from '../notices.ts';
 import { sameStatus, writeStatus } from '../status-writer.ts';
+import type { Engines } from './engines.ts';
+import type { HotView } from './hot.ts';
 import { writeObjects } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
 import { StatusPace } from './pace.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import type { RouterReports } from './arm-counter.ts';
-import { PoolRollout, type Rollout } from './rollout.ts';
+import { PoolRollout, type Rollout, type RolloutLook } from './rollout.ts';
 import { statusOf, withoutMemoryNews, writtenStatus, type WrittenStatus } from './status.ts';
-import { givenReplicas, handOver, toldReplicas } from './workloads.ts';
+import { givenReplicas, handOver, sizesOf, toldReplicas } from './workloads.ts';
 
 export type PoolControllerParts = {
   client: KubeClient;
@@ -45,6 +49,9 @@ export type PoolControllerParts = {
   replicaLoadsOf: (object: CustomObject) => readonly (ReplicaSample | undefined)[];
   /** Whether the routers that should know the pool know it as it is. */
   routerOf: (object: CustomObject) => Observed['router'];
+  engines: Engines;
+  /** With which its engines are asked; undefined where they cannot be. */
+  adminTokenOf: (object: CustomObject) => string | undefined;
   /** The whole last report of each router; undefined where no router takes the pool. */
   reportsOf: (object: CustomObject) => RouterReports | undefined;
 };
@@ -83,15 +90,44 @@ export class PoolController {
       return { requeueAfterMs: behindMs };
     }
     const nowEpochMs = environment.clock.epochMs();
-    const seen = observePool(object, caches, { images, nowEpochMs });
+    const token = this.#parts.adminTokenOf(object);
+    const seen = observePool(object, caches, { images, adminToken: token, nowEpochMs });
     const verdict = this.#scale(memory, seen);
     const desired = verdict?.desired ?? givenReplicas(seen);
-    const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), nowEpochMs });
+    const hot = await this.#ask(memory.rollout.hotView(seen, nowEpochMs), { token, signal });
+    const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), hot, nowEpochMs });
     // Stored first, then done: whoever goes on after a crash knows what was begun.
     const { latest, heldMs } = await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
-    if (!seen.deployment.spec.paused) await this.#act(seen, { desired, rollout, latest }, signal);
-    const looks = [verdict?.lookAgainMs, rollout?.lookAgainMs, heldMs].flatMap((lookMs) => lookMs ?? []);
-    return { requeueAfterMs: looks.length === 0 ? undefined : Math.min(...looks) };
+    if (!seen.deployment.spec.paused) {
+      await this.#act(seen, { desired, rollout, latest }, signal);
+      await this.#exchange(hot?.view, rollout?.decision.hot, { token, signal });
+    }
+    return { requeueAfterMs: soonest([verdict?.lookAgainMs, rollout?.lookAgainMs, heldMs]) };
+  }
+
+  async #ask(
+    view: HotView | undefined,
+    { token, signal }: { token: string | undefined; signal: AbortSignal },
+  ): Promise<RolloutLook['hot']> {
+    if (!view || token === undefined) return undefined;
+    return { view, answers: await this.#parts.engines.ask(view.pods, token, signal) };
+  }
+
+  /** Tells engines what to load, and those that cannot to begin anew with it. */
+  async #exchange(
+    view: HotView | undefined,
+    actions: readonly HotAction[] = [],
+    { token, signal }: { token: string | undefined; signal: AbortSignal },
+  ): Promise<void> {
+    if (!view || token === undefined) return;
+    const { engines } = this.#parts;
+    for (const { replica, revision, do: what } of actions) {
+      const pod = view.pods.find(({ metadata }) => metadata.name === replica);
+      const model = view.modelOf(revision);
+      if (!pod || !model) continue;
+      if (what === 'load') await engines.load(pod, model, { token, signal });
+      else await engines.restart(pod, { token, signal });
+    }
   }
 
   #memoryOf(key: string): Memory {
@@ -153,10 +189,11 @@ export class PoolController {
     signal: AbortSignal,
   ): Promise<void> {
     const { client, applier, integrations, routerServiceOf } = this.#parts;
-    const sizes = rollout?.decision.replicas ?? {};
+    const sizes = rollout ? sizesOf(rollout.decision) : {};
+    const begins = rollout?.begins ?? new Map<string, string>();
     const around = { integrations, router: routerServiceOf(seen.object) };
     await handOver(client, seen, { replicas: desired, latest }, signal);
-    await writeObjects({ client, applier }, seen, { sizes, around }, signal);
+    await writeObjects({ client, applier }, seen, { sizes, begins, around }, signal);
   }
 
   /** @returns the pool as it is then, and in how many milliseconds it has more to tell. */
@@ -209,11 +246,24 @@ export class PoolController {
     return statusOf(findings, before, {
       nowEpochMs: this.#now.epochMs,
       scaling: verdict && toStatus(verdict.state, this.#now),
-      updated: replicas.filter((replica) => replica.revision === revision).length,
+      updated: updatedOf(replicas, revision, rollout),
       // What is blocked goes on with its rollout when it is not any more.
       rollout: rollout?.status ?? (plan.resolved.blocked ? before.rollout : undefined),
     });
   }
+}
+
+function soonest(looks: readonly (number | undefined)[]): number | undefined {
+  const some = looks.flatMap((lookMs) => lookMs ?? []);
+  return some.length === 0 ? undefined : Math.min(...some);
+}
+
+/** Replicas of what the spec wants, whatever their workload is named after. */
+function updatedOf(replicas: PoolSeen['replicas'], revision: string | undefined, rollout: Rollout | undefined): number {
+  const state = rollout?.decision.state;
+  const runs = (workload: string | undefined): string | undefined =>
+    state && workload !== undefined ? hostedBy(state, workload) : workload;
+  return replicas.filter((replica) => runs(replica.revision) === revision).length;
 }
 
 type Outcome = {

@@ -8,11 +8,19 @@ import { isWorkload } from '../kinds.ts';
 import type { PoolSeen } from './observe.ts';
 import { runningRevisions, writeSizes, type Sizes } from './workloads.ts';
 
-/** Brings everything that a pool is in the cluster to what its spec means, and each revision to its number of replicas. */
+export type PoolTarget = {
+  /** Replicas of each workload. */
+  sizes: Sizes;
+  /** See `Rollout`. */
+  begins: ReadonlyMap<string, string>;
+  around: Pick<Surroundings, 'integrations' | 'router'>;
+};
+
+/** Brings everything that a pool is in the cluster to what its spec means, and each workload to its number of replicas. */
 export async function writeObjects(
   { client, applier }: { client: KubeClient; applier: Applier },
   seen: PoolSeen,
-  { sizes, around }: { sizes: Sizes; around: Pick<Surroundings, 'integrations' | 'router'> },
+  { sizes, begins, around }: PoolTarget,
   signal: AbortSignal,
 ): Promise<void> {
   const { deployment, plan, pool, records, live, overdue } = seen;
@@ -23,6 +31,7 @@ export async function writeObjects(
     records,
     overdue,
     ...around,
+    begins,
     // Replicas are the scaler's own field, see `writeSizes`.
     live: () => running.map((revision) => ({ revision })),
   });

@@ -11,6 +11,7 @@ import type { Images } from '../../specs/images.ts';
 import { poolOf as poolSpecOf, type Pool } from '../../specs/pool/pool.ts';
 import { readRecord, type RevisionRecord } from '../../specs/pool/record.ts';
 import { cacheDir } from '../../specs/weights/paths.ts';
+import { sha256 } from '../admin-key.ts';
 import type { Caches } from '../caches.ts';
 import type { CustomObject, WorkloadObject } from '../kinds.ts';
 import { namesakesOf } from '../namesakes.ts';
@@ -41,10 +42,17 @@ export type PoolSeen = {
   refused: Failure | undefined;
 };
 
+export type ObserveOptions = {
+  images: Images;
+  /** With which its engines are asked; undefined where they cannot be. */
+  adminToken?: string | undefined;
+  nowEpochMs: number;
+};
+
 export function observePool(
   object: CustomObject,
   caches: Caches,
-  { images, nowEpochMs }: { images: Images; nowEpochMs: number },
+  { images, adminToken, nowEpochMs }: ObserveOptions,
 ): PoolSeen {
   const deployment = poolOf(object);
   const hardwareClass = hardwareClassNamed(caches.classes.cache, deployment.spec.hardware?.class);
@@ -53,7 +61,9 @@ export function observePool(
   const substrate = clusterSubstrate(capabilities);
   const plan = planDeployment({ deployment, hardwareClass, substrate, cacheDir, others });
   const { resolved, runtime } = plan;
-  const pool = poolSpecOf({ deployment, hardwareClass, resolved, config: runtime?.config, images, capabilities });
+  const { config } = runtime ?? {};
+  const adminTokenSha256 = adminToken === undefined ? undefined : sha256(adminToken);
+  const pool = poolSpecOf({ deployment, hardwareClass, resolved, config, images, capabilities, adminTokenSha256 });
   const revision = pool?.revision;
   const { uid = '', namespace, name } = object.metadata;
   const workloads = caches.workloadsOf(uid);

@@ -3,6 +3,8 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { setScale } from '@qwenfleet/kube/client/scale';
 import { isConflict, isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { KubeObject } from '@qwenfleet/kube/object';
+import { hostOf } from '../../rollout/hot/host.ts';
+import type { Decision } from '../../rollout/types.ts';
 import { revisionLabel } from '../../specs/labels.ts';
 import { isWorkload, poolKind, type CustomObject, type WorkloadObject } from '../kinds.ts';
 import type { PoolSeen } from './observe.ts';
@@ -10,8 +12,18 @@ import type { PoolSeen } from './observe.ts';
 /** Who owns `spec.replicas` of the workloads; everything else belongs to the operator's own manager. */
 const fieldManager = 'qwen-autoscaler';
 
-/** Replicas that each revision should have now; one that is not named has none. */
+/** Replicas that each workload should have now, by the revision that it is named after; one that is not named has none. */
 export type Sizes = Readonly<Record<string, number>>;
+
+/** A workload has the replicas of every revision in it. */
+export function sizesOf({ state, replicas }: Pick<Decision, 'state' | 'replicas'>): Sizes {
+  const sizes: Record<string, number> = {};
+  for (const [revision, count] of Object.entries(replicas)) {
+    const workload = hostOf(state, revision);
+    sizes[workload] = (sizes[workload] ?? 0) + count;
+  }
+  return sizes;
+}
 
 /** Replicas that the workloads have been told to have, over all revisions; undefined where there is none yet. */
 export const toldReplicas = (workloads: readonly WorkloadObject[]): number | undefined =>
@@ -50,7 +62,7 @@ export async function handOver(
   await unlessMoved(setScale(client, poolKind, { namespace, name }, { replicas, seen: latest, fieldManager, signal }));
 }
 
-/** Revisions that have a workload: those that are told of, and those whose last pods still answer. */
+/** Workloads that there are to be: those that are told of, and those whose last pods still answer. */
 export const runningRevisions = ({ replicas }: PoolSeen, sizes: Sizes): string[] => [
   ...new Set([...Object.keys(sizes), ...replicas.flatMap(({ revision }) => revision ?? [])]),
 ];

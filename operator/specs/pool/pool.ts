@@ -18,6 +18,8 @@ export type PoolInput = {
   config: RuntimeConfig | undefined;
   images: Images;
   capabilities: Capabilities;
+  /** Of the token with which the operator exchanges weights in running engines; undefined where it cannot. */
+  adminTokenSha256?: string | undefined;
 };
 
 /** A pool with everything decided that its objects are built from. */

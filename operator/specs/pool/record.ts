@@ -1,4 +1,5 @@
 import { revisionName } from '@qwenfleet/core/fleet/revision-name';
+import { runtimeConfigSchema, type RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { z } from 'zod';
 import { canonicalJson } from '../canonical.ts';
 import { poolLabels, revisionLabel } from '../labels.ts';
@@ -24,10 +25,15 @@ const workloadFileName = 'workload.json';
 
 /** The record of the pool's newest revision as this operator would write it. */
 export function newRecord(pool: Pool): RevisionRecord {
-  const { config, revision, weights } = pool;
-  const runtimeJson = config && JSON.stringify(podRuntimeConfig(config, weights.location), null, 2);
+  const { config, revision, weights, adminTokenSha256: tokenSha256 } = pool;
+  const admin = tokenSha256 === undefined ? {} : { admin: { tokenSha256 } };
+  const runtimeJson = config && JSON.stringify({ ...podRuntimeConfig(config, weights.location), ...admin }, null, 2);
   return { revision, runtimeJson, workload: workloadOf(pool) };
 }
+
+/** What the runtime of a revision is told; undefined for other engines, and for what somebody has broken. */
+export const recordedConfig = ({ runtimeJson }: RevisionRecord): RuntimeConfig | undefined =>
+  runtimeJson === undefined ? undefined : runtimeConfigSchema.safeParse(jsonOf(runtimeJson)).data;
 
 /** Its ConfigMap, whose name carries the revision: no pod ever reads the configuration of another one. */
 export function recordConfigMap(owner: Owner, of: Pick<Pool, 'name' | 'resolved'>, record: RevisionRecord): KubeObject {

@@ -44,7 +44,12 @@ export const poolObjectSchema = z.object({
   status: z
     .object({
       scaling: z.object({ desired: z.int().optional() }).optional(),
-      rollout: z.object({ currentRevision: z.string().optional() }).optional(),
+      rollout: z
+        .object({
+          currentRevision: z.string().optional(),
+          replicas: z.array(z.object({ revision: z.string(), host: z.string().optional() })).optional(),
+        })
+        .optional(),
       conditions: z
         .array(z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() }))
         .optional(),

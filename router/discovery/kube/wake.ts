@@ -17,9 +17,11 @@ export async function wakePool(
   { namespace, pool }: { namespace: string; pool: PoolObject },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const revision = pool.status?.rollout?.currentRevision;
+  const { currentRevision: revision, replicas } = pool.status?.rollout ?? {};
   if (revision === undefined || !isWakeable(pool.spec)) return false;
-  const at = { namespace, name: revisionName(pool.metadata.name, revision) };
+  // One that came into running engines is in the workload that was there before.
+  const host = replicas?.find((each) => each.revision === revision)?.host ?? revision;
+  const at = { namespace, name: revisionName(pool.metadata.name, host) };
   try {
     const seen = await getScale(client, deployments, at, { signal });
     if ((seen.spec.replicas ?? 0) !== 0) return false;

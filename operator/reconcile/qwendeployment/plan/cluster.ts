@@ -1,7 +1,14 @@
 import type { KubeObject } from '../../../specs/object.ts';
 import { neighbourObjects, supportingObjects, workloadObject, type Surroundings } from '../../../specs/pool/objects.ts';
 import type { Pool } from '../../../specs/pool/pool.ts';
-import { newRecord, recordConfigMap, recordsToKeep, type RevisionRecord } from '../../../specs/pool/record.ts';
+import { modelConfigMap } from '../../../specs/pool/model-config-map.ts';
+import {
+  newRecord,
+  recordConfigMap,
+  recordedConfig,
+  recordsToKeep,
+  type RevisionRecord,
+} from '../../../specs/pool/record.ts';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { DeploymentPlan } from '../plan.ts';
 
@@ -20,6 +27,8 @@ export type ClusterInput = Surroundings & {
   records: readonly RevisionRecord[];
   /** Which revisions run, as the rollout decides; the newest alone, as many as at a start, when left out. */
   live?: ((newest: string) => readonly LiveRevision[]) | undefined;
+  /** By workload, the revision whose weights its pods begin with, where that is not the one that it is named after. */
+  begins?: ReadonlyMap<string, string> | undefined;
 };
 
 export type ClusterObjects = {
@@ -46,21 +55,36 @@ export function clusterObjects(plan: DeploymentPlan, input: ClusterInput): Clust
     revision: pool.revision,
     objects: [
       ...supportingObjects(pool, input),
-      ...revisionObjects(pool, input.records, live),
+      ...revisionObjects(pool, input, live),
       ...neighbourObjects(pool, input),
     ],
     prune: true,
   };
 }
 
+/** What is recorded, and what the spec wants now as it would be. */
+export const recordsWith = (pool: Pool, records: readonly RevisionRecord[]): readonly RevisionRecord[] =>
+  records.some(({ revision }) => revision === pool.revision) ? records : [newRecord(pool), ...records];
+
 /** Records come before the workloads whose pods read them. What is recorded is never rendered again. */
-function revisionObjects(pool: Pool, records: readonly RevisionRecord[], live: readonly LiveRevision[]): KubeObject[] {
+function revisionObjects(
+  pool: Pool,
+  { records, begins = new Map() }: Pick<ClusterInput, 'records' | 'begins'>,
+  live: readonly LiveRevision[],
+): KubeObject[] {
   const { deployment, revision } = pool;
-  const known = records.some((record) => record.revision === revision) ? records : [newRecord(pool), ...records];
-  const running = new Set([revision, ...live.map((each) => each.revision)]);
+  const known = recordsWith(pool, records);
+  const running = new Set([revision, ...live.map((each) => each.revision), ...begins.values()]);
   const kept = recordsToKeep(known, running, deployment.spec.rollout.revisionHistoryLimit);
   return [
     ...kept.map((record) => recordConfigMap(deployment, pool, record)),
+    ...[...begins].flatMap(([workload, begun]) => {
+      const record = kept.find((each) => each.revision === begun);
+      const model = record && recordedConfig(record)?.model;
+      return model && live.some((each) => each.revision === workload)
+        ? [modelConfigMap(deployment, pool, { workload, model })]
+        : [];
+    }),
     ...live.flatMap(({ revision: name, replicas }) => {
       const record = kept.find((each) => each.revision === name);
       return record ? [workloadObject(pool, record.workload, { revision: name, replicas })] : [];

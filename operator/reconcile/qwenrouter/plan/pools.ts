@@ -56,15 +56,20 @@ function splitOf(
   { rollout: { abTest } }: Spec,
   { replicas = [], updateRevision, strategy, promoted }: RolloutStatus = {},
 ): Pick<PoolConfig, 'weights' | 'header'> {
-  const weights = Object.fromEntries(replicas.map(({ revision, weight = 0 }) => [revision, weight]));
+  // Routers know revisions by the names of pods, which are those of their workloads.
+  const weights: Record<string, number> = {};
+  for (const { revision, weight = 0, host = revision } of replicas) weights[host] = (weights[host] ?? 0) + weight;
   // A status of an operator that knew no weights: every replica counts alike.
   const whole = Object.values(weights).reduce((sum, weight) => sum + weight, 0) === 100;
   const tests = strategy === 'ABTest' && promoted !== true && updateRevision !== undefined;
   return {
     weights: whole ? weights : {},
-    ...(tests && abTest?.header ? { header: { ...abTest.header, revision: updateRevision } } : {}),
+    ...(tests && abTest?.header ? { header: { ...abTest.header, revision: hostIn(replicas, updateRevision) } } : {}),
   };
 }
+
+const hostIn = (replicas: NonNullable<RolloutStatus['replicas']>, revision: string): string =>
+  replicas.find((each) => each.revision === revision)?.host ?? revision;
 
 type Spec = QwenDeployment['spec'];
 type Capability = NonNullable<Spec['model']['capabilities']>[number];

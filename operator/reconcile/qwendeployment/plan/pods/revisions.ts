@@ -10,6 +10,10 @@ export type RevisionsInput = {
   pods: readonly LivePod[];
   /** Of these pods, see `replicaViews`. */
   replicas: readonly ReplicaView[];
+  /** The revision that a workload runs, by the one that it is named after. */
+  hostedBy?: (workload: string) => string;
+  /** The revision that a pod answers with, where that is not the one that its workload runs. */
+  answersWith?: (pod: LivePod) => string | undefined;
   /** Percent of the traffic that routers give a revision now. */
   weightOf: (revision: string) => number;
   /** Starts of a pod that failed in a row, see `StartCounter`. */
@@ -21,21 +25,43 @@ export type RevisionsInput = {
 
 /** Every revision of a pool that has a workload or a pod, as a rollout looks at it. */
 export function revisionViews(input: RevisionsInput): RevisionView[] {
-  const { workloads, pods } = input;
-  const named = [...workloads, ...pods].flatMap(({ metadata }) => metadata.labels?.[revisionLabel] ?? []);
-  return [...new Set(named)].map((revision) => viewOf(revision, input));
+  const named = [...input.workloads.map(runBy(input)), ...input.pods.map(servedBy(input))];
+  return [...new Set(named)].flatMap((revision) => (revision === undefined ? [] : [viewOf(revision, input)]));
 }
 
+type Of<T> = (of: T) => string | undefined;
+
+/** The revision that a workload runs. */
+const runBy =
+  ({ hostedBy = (name: string) => name }: RevisionsInput): Of<LiveWorkload | LivePod> =>
+  ({ metadata }) => {
+    const name = metadata.labels?.[revisionLabel];
+    return name === undefined ? undefined : hostedBy(name);
+  };
+
+/** The revision that a pod answers with. */
+const servedBy =
+  (input: RevisionsInput): Of<LivePod> =>
+  (pod) =>
+    input.answersWith?.(pod) ?? runBy(input)(pod);
+
+const isStaying = ({ metadata }: LivePod | LiveWorkload): boolean => metadata.deletionTimestamp === undefined;
+
 function viewOf(revision: string, input: RevisionsInput): RevisionView {
-  const isOf = ({ metadata }: LivePod | LiveWorkload): boolean => metadata.labels?.[revisionLabel] === revision;
-  const workload = input.workloads.find((each) => isOf(each) && each.metadata.deletionTimestamp === undefined);
-  const all = input.pods.filter((pod) => isOf(pod));
-  const pods = all.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const replicas = input.replicas.filter((replica) => replica.revision === revision);
+  const [runs, serves] = [runBy(input), servedBy(input)];
+  const workload = input.workloads.find((each) => runs(each) === revision && isStaying(each));
+  const all = input.pods.filter((pod) => serves(pod) === revision);
+  const pods = all.filter(isStaying);
+  const names = new Set<string | undefined>(all.map(({ metadata }) => metadata.name));
+  const replicas = input.replicas.filter(({ name }) => names.has(name));
+  // In a workload of another revision a replica counts for what it answers with.
+  const guests = input.pods.filter((pod) => isStaying(pod) && serves(pod) !== runs(pod));
+  const given = guests.filter((pod) => runs(pod) === revision).length;
+  const taken = guests.filter((pod) => serves(pod) === revision).length;
   const ready = replicas.filter(({ state }) => state === 'ready').length;
   return {
     revision,
-    replicas: workload ? (workload.spec?.replicas ?? 1) : 0,
+    replicas: Math.max(0, (workload ? (workload.spec?.replicas ?? 1) : 0) - given) + taken,
     ready,
     weight: input.weightOf(revision),
     ending: all.length - pods.length,
