@@ -9,6 +9,7 @@ import { chart } from '../harness/charts.ts';
 import { nodeMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { importImage } from '../harness/cluster/images.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
+import { modelsVolume } from '../harness/cluster/models-volume.ts';
 import { get, list } from '../harness/cluster/objects.ts';
 import { command } from '../harness/command.ts';
 import { cacheDir, eventually } from '../harness/fleet.ts';
@@ -24,27 +25,6 @@ apiVersion: qwenfleet.io/v1alpha1
 kind: HardwareClass
 metadata: {name: cpu}
 spec: {resources: {cpu: 300m, memory: 1Gi}, maxConcurrency: 4, contextLength: 1024, threads: 2}
-`;
-/** Weights on a disk of the node, as a cluster without a way to the hub has them. */
-const volume = (folder: string): string => `
-apiVersion: v1
-kind: PersistentVolume
-metadata: {name: models}
-spec:
-  capacity: {storage: 1Gi}
-  accessModes: [ReadOnlyMany]
-  storageClassName: ""
-  hostPath: {path: ${folder}}
-  claimRef: {name: models, namespace: default}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: models, namespace: default}
-spec:
-  accessModes: [ReadOnlyMany]
-  storageClassName: ""
-  volumeName: models
-  resources: {requests: {storage: 1Gi}}
 `;
 const tenLines = `
 apiVersion: qwenfleet.io/v1alpha1
@@ -82,7 +62,7 @@ describe.skipIf((await nodeMissing()) ?? (await helmMissing))('kubectl apply on 
     for (const readable of [folder, models, path.join(models, path.basename(file))]) chmodSync(readable, 0o755);
     cluster = await startCluster({ node: true });
     for (const tar of globSync(`${images}/*.tar`)) await importImage(cluster, tar);
-    await kubectl(cluster, ['apply', '-f', '-'], volume(models));
+    await kubectl(cluster, ['apply', '-f', '-'], modelsVolume(models));
     const kubeconfig = ['--kubeconfig', cluster.kubeconfig];
     const crds = await helm(['install', 'crds', chart('qwenfleet-crds'), '--wait', ...kubeconfig]);
     expect(crds.stderr).toBe('');

@@ -37,7 +37,10 @@ describe.skipIf((await nodeMissing()) ?? (await helmMissing))('the guides, on a 
     session?.end();
     await cluster?.stop();
   });
-  followGuides(['install.md', 'first-model.md', 'autoscaling.md', 'canary.md', 'uninstall.md'], () => session);
+  followGuides(
+    ['install.md', 'first-model.md', 'autoscaling.md', 'canary.md', 'hot-update.md', 'uninstall.md'],
+    () => session,
+  );
 });
 
 describe.skipIf((await clusterMissing) ?? (await helmMissing))('the guides, on nodes with GPUs that kwok plays', () => {

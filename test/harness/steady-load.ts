@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { streamChat, user } from './chat.ts';
 import { endingOf } from './ending.ts';
 
-export type Answered = { ok: boolean; revision: string | undefined; why: string };
+export type Answered = { ok: boolean; revision: string | undefined; text: string; why: string };
 
 const workersCount = 4;
 /** Between two requests of a worker: what two cores bear beside a cluster. */
@@ -39,13 +39,12 @@ export class SteadyLoad {
   }
 
   async ask(): Promise<Answered> {
-    const answer = streamChat(this.#url, { model: this.#model, messages: [user('Hello')] });
-    const { ending, why } = await endingOf(answer);
-    const headers = await answer.then(
-      (answered) => answered.headers,
-      () => undefined,
-    );
-    return { ok: ending === 'whole', revision: headers?.get('x-qwenfleet-revision') ?? undefined, why };
+    const body = { model: this.#model, messages: [user('Hello')], temperature: 0, max_tokens: 32 };
+    const answer = streamChat(this.#url, body);
+    const { ending, why, text } = await endingOf(answer);
+    const answered = await answer.catch(() => undefined);
+    const revision = answered?.headers.get('x-qwenfleet-revision') ?? undefined;
+    return { ok: ending === 'whole', revision, text, why };
   }
 
   async #work(): Promise<void> {

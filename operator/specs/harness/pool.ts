@@ -61,7 +61,7 @@ export type Setting = {
   hardwareClass?: HardwareClass;
   capabilities?: Capabilities;
   images?: Images;
-} & Partial<Pick<ClusterInput, 'records' | 'live' | 'integrations' | 'router' | 'overdue'>>;
+} & Partial<Pick<ClusterInput, 'records' | 'live' | 'begins' | 'integrations' | 'router' | 'overdue'>>;
 
 /** What a cluster decides about a pool. */
 export function planOf(deployment: QwenDeployment, setting: Setting = {}): DeploymentPlan {

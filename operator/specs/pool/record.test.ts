@@ -47,6 +47,32 @@ describe('the record of a revision', () => {
     });
   });
 
+  it('beside which other weights are in force keeps its own, and pods find these where they look', () => {
+    const [first, second] = [deploymentOf(), deploymentOf({ model: { uri: 'hf://Qwen/Qwen3-1.7B' } })];
+    const before = objectsOf(first).objects;
+    const { revision } = recorded(before);
+    const after = objectsOf(second, {
+      records: [recorded(before)],
+      live: () => [{ revision }],
+      begins: new Map([[revision, poolFor(second).revision]]),
+    }).objects;
+    const configMaps = after.filter(({ kind }) => kind === 'ConfigMap') as ConfigMap[];
+    const [beside] = configMaps.filter(({ data }) => 'model.json' in data);
+    expect(beside?.metadata.name).toBe(`chat-${revision}-model`);
+    expect(beside?.data).toEqual({ 'model.json': '{"uri":"hf://Qwen/Qwen3-1.7B"}' });
+    expect(JSON.stringify(ofKind(after, 'Deployment'))).toContain(`"name":"chat-${revision}-model","optional":true`);
+    expect(configMaps.find(({ metadata }) => metadata.name === `chat-${revision}`)).toEqual(configMapOf(before));
+    expect((ofKind(after, 'Deployment') as Workload).spec.template).toEqual(
+      (ofKind(before, 'Deployment') as Workload).spec.template,
+    );
+  });
+
+  it('says of whose token the runtime may be told, never the token', () => {
+    const pool = { ...poolFor(deployment), adminTokenSha256: 'b'.repeat(64) };
+    expect(JSON.parse(newRecord(pool).runtimeJson ?? '')).toMatchObject({ admin: { tokenSha256: 'b'.repeat(64) } });
+    expect(newRecord(pool).revision).toBe(poolFor(deployment).revision);
+  });
+
   it('holds when a newer operator would write other pods', () => {
     const before = objectsOf(deployment).objects;
     const images = { qwen: 'qwenfleet/runtime:newer', vllm: 'newer', triton: 'newer' };

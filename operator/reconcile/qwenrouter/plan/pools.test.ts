@@ -44,6 +44,22 @@ describe('revisions of a pool as the router sees them', () => {
     expect(split({ replicas: [{ revision: 'a', replicas: 3 }] })).toEqual({ weights: {} });
   });
 
+  it('are known by the name that their pods have, and two in one workload share it', () => {
+    const hosted = [
+      { revision: 'a', replicas: 2, weight: 67 },
+      { revision: 'b', replicas: 1, weight: 33, host: 'a' },
+    ];
+    expect(split({ currentRevision: 'a', updateRevision: 'b', replicas: hosted })).toEqual({ weights: { a: 100 } });
+    const later = [
+      { revision: 'b', replicas: 3, weight: 90, host: 'a' },
+      { revision: 'c', replicas: 1, weight: 10 },
+    ];
+    expect(split({ ...testing, currentRevision: 'c', replicas: later }, { rollout: { abTest } })).toEqual({
+      weights: { a: 90, c: 10 },
+      header: { ...abTest.header, revision: 'a' },
+    });
+  });
+
   it('are chosen by a header while two are compared, and not once one is promoted', () => {
     expect(split(testing, { rollout: { abTest } })).toMatchObject({ header: { ...abTest.header, revision: 'b' } });
     expect(split({ ...testing, promoted: true }, { rollout: { abTest } })).toEqual({ weights: { a: 80, b: 20, c: 0 } });

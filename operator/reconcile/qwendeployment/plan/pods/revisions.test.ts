@@ -75,6 +75,17 @@ describe('a revision', () => {
     expect(viewsOf([going], [])).toMatchObject([{ revision: 'a', replicas: 0 }]);
   });
 
+  it('in the workload of another counts for itself, and a replica in it for what it answers with', () => {
+    const hostedBy = (name: string): string => (name === 'a' ? 'c' : name);
+    const pods = [pod('a', 1, ready), pod('a', 2, ready), pod('a', 3)];
+    expect(viewsOf([workload('a', 3)], pods, { hostedBy })).toMatchObject([{ revision: 'c', replicas: 3, ready: 2 }]);
+    const answersWith = ({ metadata }: LivePod) => (metadata.name === 'chat-a-2' ? 'b' : undefined);
+    expect(viewsOf([workload('a', 3)], pods, { answersWith })).toMatchObject([
+      { revision: 'a', replicas: 2, ready: 1 },
+      { revision: 'b', replicas: 1, ready: 1 },
+    ]);
+  });
+
   it('is starved once a pod has waited for an accelerator for a minute', () => {
     const pods = [pod('b', 1, unplaced('2026-03-01T10:00:20Z')), pod('b', 2, unplaced('2026-03-01T10:02:00Z'))];
     expect(viewsOf([workload('b', 2)], pods)).toMatchObject([{ starved: 1 }]);
