@@ -6,7 +6,6 @@ import { historyMax, type Observation, type ScaleSpec, type ScaleState, type Sig
 
 const tickMs = 250;
 const plain: ScaleSpec = {
-  owner: 'Internal',
   schedules: [],
   boundsFrom: undefined,
   minReplicas: 0,
@@ -241,32 +240,6 @@ describe('bounds', () => {
     expect(pool.state.desired).toBe(8);
     const narrow = { ...plain, maxReplicas: 3 };
     expect(decide(pool.state, { ready: 8, starting: 0, signal: signalOf(80) }, narrow, pool.nowMs).desired).toBe(3);
-  });
-});
-
-describe('a pool whose replicas somebody else writes', () => {
-  it.each([
-    ['KEDA', 'KEDA writes replicas: nothing is decided here'],
-    ['HPA', 'HPA writes replicas: nothing is decided here'],
-    ['None', 'nobody but you writes replicas: nothing is decided here'],
-  ] as const)('%s gets no decision, and its owner is named', (owner, reason) => {
-    const spec = { ...plain, owner };
-    const observation = { ready: 2, starting: 1, signal: signalOf(500, 9) };
-    const { state, desired } = decide(initialState(1, spec, 0), observation, spec, 90_000);
-    expect({ desired, reason: state.reason, history: state.history }).toEqual({ desired: 3, reason, history: [] });
-  });
-
-  it('begins where the other left off when it is given back, and removes nothing for a stable window', () => {
-    const handed = decide(
-      initialState(1, plain, 0),
-      { ready: 6, starting: 0, signal: signalOf(5) },
-      { ...plain, owner: 'KEDA' },
-      0,
-    );
-    const pool = new Pool({}, 6);
-    pool.state = handed.state;
-    expect(new Set(pool.run(59_000, () => signalOf(5)).desired)).toEqual(new Set([6]));
-    expect(pool.run(10_000, () => signalOf(5)).state.desired).toBe(1);
   });
 });
 

@@ -28,7 +28,6 @@ export const initialState = (desired: number, spec: ScaleSpec, nowMs: number): S
  * @example decide(state, { ready: 1, starting: 0, signal: { value: 40, inFlight: 40, held: 0, idleMs: 0 } }, spec, nowMs).desired
  */
 export function decide(before: ScaleState, observation: Observation, spec: ScaleSpec, nowMs: number): Decided {
-  if (spec.owner !== 'Internal') return handedOver(before, observation, spec, nowMs);
   const state = sized(before, spec);
   const { signal, ready } = observation;
   if (signal?.value === undefined) {
@@ -42,16 +41,6 @@ export function decide(before: ScaleState, observation: Observation, spec: Scale
   const measured = { ...signal, value: signal.value };
   const seen = observe(state, { ready, signal: measured }, spec, nowMs);
   return settle(seen, wantOf({ state: seen, ready, signal: measured, spec, nowMs }), spec, nowMs);
-}
-
-/** Somebody else writes replicas: the scaler follows what there is, so that it begins there when it is asked again. */
-function handedOver(before: ScaleState, observation: Observation, spec: ScaleSpec, nowMs: number): Decided {
-  const there = observation.ready + observation.starting;
-  const who = spec.owner === 'None' ? 'nobody but you' : spec.owner;
-  const reason = `${who} writes replicas: nothing is decided here`;
-  const { history, changedAtMs } = before;
-  const state = { ...initialState(there, spec, nowMs), restoredAtMs: nowMs, reason, history, changedAtMs };
-  return { state, desired: there, reason };
 }
 
 /** A changed spec empties the windows whose span it changed. */

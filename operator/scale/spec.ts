@@ -17,7 +17,6 @@ export function scaleSpecOf(scaling: Scaling, maxConcurrency: number): ScaleSpec
   const afterMs =
     scaling.scaleToZeroAfter === undefined ? scaleToZeroAfterMsDefault : durationMs(scaling.scaleToZeroAfter);
   return {
-    owner: scaling.owner,
     mode: scaling.mode,
     minReplicas: scaling.minReplicas,
     maxReplicas: scaling.maxReplicas,

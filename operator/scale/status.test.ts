@@ -6,7 +6,6 @@ import { fromStatus, toStatus, worthWriting, type ScalingStatus } from './status
 import type { Observation, ScaleSpec, ScaleState } from './types.ts';
 
 const spec: ScaleSpec = {
-  owner: 'Internal',
   mode: 'Enforce',
   minReplicas: 0,
   maxReplicas: 12,

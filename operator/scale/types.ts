@@ -8,8 +8,6 @@ export type MetricName = Scaling['target']['metric'];
 
 /** A QwenDeployment's scaling block, resolved: every default filled in, every duration in milliseconds. */
 export type ScaleSpec = {
-  /** Who writes replicas. Anyone but Internal means that nothing is decided here. */
-  owner: Scaling['owner'];
   mode: Scaling['mode'];
   minReplicas: number;
   maxReplicas: number;
