@@ -6,7 +6,7 @@ import { rolloutConditions } from './conditions.ts';
 import type { Draft, Ticked } from './draft.ts';
 import { hostsKept } from './hot/host.ts';
 import { nextHot, strays } from './hot/turn.ts';
-import { adopt, bounded, countsOf, prunable } from './revisions.ts';
+import { adopt, bounded, countsOf } from './revisions.ts';
 import { resume, settle } from './settle.ts';
 import { limitsOf } from './shift.ts';
 import { trafficOf } from './traffic.ts';
@@ -63,7 +63,6 @@ function decided(outcome: Ticked, observed: Observed, spec: RolloutSpec): Decisi
     traffic: trafficOf(state, left(observed, told), spec, observed.desired - limits.unavailable),
     hot: outcome.actions ?? strays(state, observed),
     startWith: outcome.startWith,
-    prune: prunable(state, observed),
     events: outcome.events,
     conditions: rolloutConditions({ state, spec, leaving: leavingOf(state, observed), waits, verdict, trouble }),
     abTest: arms && compare(arms, spec.abTest?.minRequests ?? 0),

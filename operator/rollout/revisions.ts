@@ -31,14 +31,6 @@ export function adopt({ aim, revisions }: Observed, spec: RolloutSpec, nowMs: nu
   };
 }
 
-/** Revisions whose objects help nobody: they have no replicas, do not serve or come, and no rollback knows them. */
-export function prunable({ current, update, history }: RolloutState, { aim, revisions }: Observed): string[] {
-  const kept = new Set([current, update, aim, ...history.map(({ revision }) => revision)]);
-  return revisions
-    .filter(({ revision, replicas, ready }) => replicas === 0 && ready === 0 && !kept.has(revision))
-    .map(({ revision }) => revision);
-}
-
 /** What is worth remembering of what was told: bounded, the serving and the coming revision always among it. */
 export function bounded(
   told: Readonly<Record<string, number>>,

@@ -139,8 +139,6 @@ export type Decision = {
   hot: readonly HotAction[];
   /** While engines exchange weights: what replicas that start in their workload begin with. */
   startWith: string | undefined;
-  /** Revisions whose objects are of no use any more. */
-  prune: readonly string[];
   events: readonly RolloutEvent[];
   conditions: readonly Finding[];
   abTest: AbResult | undefined;

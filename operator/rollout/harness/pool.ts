@@ -140,8 +140,7 @@ export class Pool {
     this.#state = this.#through(decision, this.nowMs);
     this.events.push(...decision.events);
     for (const [revision, count] of Object.entries(decision.replicas)) this.#resize(revision, count);
-    for (const revision of this.#pods.keys()) if (!(revision in decision.replicas)) this.#resize(revision, 0);
-    for (const revision of decision.prune) this.#pods.delete(revision);
+    for (const revision of this.#pods.keys()) if (!(revision in decision.replicas)) this.#pods.delete(revision);
     this.#place();
     this.#obey(decision.traffic);
     const revisions = [...this.#pods.keys()];

@@ -236,7 +236,7 @@ export class Reconciler {
   }
 
   #resize(turn: Turn, _nowMs: number): void {
-    const { replicas, prune } = turn.decision;
+    const { replicas } = turn.decision;
     const seen = new Map(turn.picture.workloads.map((workload) => [workload.metadata.name, workload]));
     for (const revision of new Set([...seen.keys(), ...Object.keys(replicas)])) {
       const told = replicas[revision] ?? 0;
@@ -244,7 +244,10 @@ export class Reconciler {
       if (workload && workload.body.told === told) continue;
       this.#write('workload', revision, { basis: versionOf(workload), turn }, () => ({ told }));
     }
-    for (const revision of prune) this.#remove(revision, versionOf(seen.get(revision)));
+    const living = new Set(turn.picture.pods.map(({ body }) => body.revision));
+    for (const [revision, workload] of seen) {
+      if (!(revision in replicas) && !living.has(revision)) this.#remove(revision, versionOf(workload));
+    }
   }
 
   #remove(revision: string, basis: number): void {
