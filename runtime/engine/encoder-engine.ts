@@ -3,10 +3,8 @@ import { FleetError, asFleetError } from '@qwenfleet/core/errors';
 import type { Encoder } from '../backend/backend.ts';
 import type { EngineObserver } from './generation.ts';
 import type { EngineStats, ModelEngine } from './model-engine.ts';
-import { restsWithin } from './rest.ts';
-
-/** How long the input that is computed at the end of a drain may still take before it counts as hung. */
-const lastInputMsMin = 10_000;
+import { cancelled, closed, stopping } from './refusals.ts';
+import { lastStepMs, restsWithin } from './rest.ts';
 
 export type EncoderEngineOptions = Pick<EngineObserver, 'onStep'> & {
   encoder: Encoder;
@@ -101,9 +99,8 @@ export class EncoderEngine implements ModelEngine {
   async drain(graceMs: number): Promise<boolean> {
     this.#draining = true;
     if (await this.#restsWithin(graceMs)) return true;
-    const error = new FleetError('shutting_down', 'The server is stopping. Try again.');
-    for (let job = this.#jobs[0]; job; job = this.#jobs[0]) this.#end(job, { error });
-    return this.#restsWithin(Math.max(lastInputMsMin, 2 * this.#longestStepMs));
+    for (let job = this.#jobs[0]; job; job = this.#jobs[0]) this.#end(job, { error: stopping() });
+    return this.#restsWithin(lastStepMs(this.#longestStepMs));
   }
 
   async release(): Promise<void> {
@@ -113,8 +110,7 @@ export class EncoderEngine implements ModelEngine {
 
   #refusal(signal: AbortSignal): FleetError | undefined {
     if (signal.aborted) return cancelled();
-    if (this.#draining)
-      return new FleetError('shutting_down', 'The server is stopping and takes no new requests. Try again.');
+    if (this.#draining) return closed();
     if (this.#jobs.length <= this.#queueMax) return undefined;
     return new FleetError('queue_full', `${this.#jobs.length - 1} requests wait already, and that is the limit.`, {
       retryAfterMs: this.#waitMs(),
@@ -178,5 +174,3 @@ export class EncoderEngine implements ModelEngine {
     return restsWithin(() => this.#loop, waitMs, this.#clock);
   }
 }
-
-const cancelled = (): FleetError => new FleetError('cancelled', 'The request was cancelled.');

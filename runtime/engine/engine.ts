@@ -12,13 +12,11 @@ import type {
 } from './generation.ts';
 import type { EngineStats } from './model-engine.ts';
 import type { SlotMove } from './prefix-cache.ts';
-import { restsWithin } from './rest.ts';
+import { cancelled, closed, stopping } from './refusals.ts';
+import { lastStepMs, restsWithin } from './rest.ts';
 import { Scheduler, type ScheduledStep } from './scheduler.ts';
 import { completionTokens, endOf, type Sequence } from './sequence.ts';
 import { TokenStream } from './token-stream.ts';
-
-/** How long the step that runs at the end of a drain may still take before it counts as hung; longer for slow models. */
-const lastStepMsMin = 10_000;
 
 export type EngineOptions = EngineObserver & {
   generator: Generator;
@@ -103,12 +101,11 @@ export class Engine implements GenerationEngine {
   async drain(graceMs: number): Promise<boolean> {
     this.#draining = true;
     if (await this.#restsWithin(graceMs)) return true;
-    const stopping = new FleetError('shutting_down', 'The server is stopping. Try again.');
-    for (const active of this.#active.values()) this.#cancel(active, stopping);
-    if (await this.#restsWithin(Math.max(lastStepMsMin, 2 * this.#longestStepMs))) return true;
+    for (const active of this.#active.values()) this.#cancel(active, stopping());
+    if (await this.#restsWithin(lastStepMs(this.#longestStepMs))) return true;
     // The step hangs and cannot be ended: its readers are told, and nobody waits for it.
     this.#abandoned = true;
-    this.#failAll(stopping);
+    this.#failAll(stopping());
     return false;
   }
 
@@ -122,8 +119,7 @@ export class Engine implements GenerationEngine {
   }
 
   #add(request: GenerationRequest): Active {
-    if (this.#draining)
-      throw new FleetError('shutting_down', 'The server is stopping and takes no new requests. Try again.');
+    if (this.#draining) throw closed();
     const nowMs = this.#clock.nowMs();
     const sequence: Sequence = {
       request,
@@ -319,5 +315,3 @@ export class Engine implements GenerationEngine {
     }
   }
 }
-
-const cancelled = (): FleetError => new FleetError('cancelled', 'The request was cancelled.');
