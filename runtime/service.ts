@@ -8,6 +8,7 @@ import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { LoadProgress } from './backend/backend.ts';
 import type { EngineObserver } from './engine/generation.ts';
+import { closed } from './engine/refusals.ts';
 import type { EngineStats } from './engine/model-engine.ts';
 import { HealthCheck } from './health.ts';
 import type { RuntimeService } from './http/service.ts';
@@ -178,8 +179,7 @@ export class Service implements RuntimeService {
 
   #resident(): Resident {
     if (this.#state === 'ready' && this.#live) return this.#live;
-    if (this.#state === 'draining')
-      throw new FleetError('shutting_down', 'The server is stopping and takes no new requests. Try again.');
+    if (this.#state === 'draining') throw closed();
     throw new FleetError('model_loading', 'The model is being loaded. Try again shortly.', { retryAfterMs: 1_000 });
   }
 
@@ -265,8 +265,6 @@ const restOf = ({ engine: { slots } }: RuntimeConfig): Omit<EngineStats, 'contex
   queued: 0,
   kvTokens: 0,
   kvTokensMax: 0,
-  promptTokensTotal: 0,
-  completionTokensTotal: 0,
   waitMs: 0,
   heartbeatAgeMs: 0,
   longestStepMs: 0,

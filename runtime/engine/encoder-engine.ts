@@ -39,7 +39,6 @@ export class EncoderEngine implements ModelEngine {
   #draining = false;
   #lastTurnMs: number;
   #longestStepMs = 0;
-  #tokens = 0;
   /** Mean time of an input, for honest estimates of a wait. */
   #inputMs = 0;
 
@@ -87,8 +86,6 @@ export class EncoderEngine implements ModelEngine {
       queued: this.#jobs.length - running,
       kvTokens: 0,
       kvTokensMax: 0,
-      promptTokensTotal: this.#tokens,
-      completionTokensTotal: 0,
       waitMs: this.#waitMs(),
       heartbeatAgeMs: this.#loop ? this.#clock.nowMs() - this.#lastTurnMs : 0,
       longestStepMs: this.#longestStepMs,
@@ -158,9 +155,7 @@ export class EncoderEngine implements ModelEngine {
   #report(job: Job, tokens: number, durationMs: number): void {
     this.#longestStepMs = Math.max(this.#longestStepMs, durationMs);
     this.#inputMs += (durationMs - this.#inputMs) / 8;
-    if (job.internal === true) return;
-    this.#tokens += tokens;
-    this.#onStep?.({ kind: 'encode', sequences: 1, tokens, drawn: 0, durationMs });
+    if (job.internal !== true) this.#onStep?.({ kind: 'encode', sequences: 1, tokens, drawn: 0, durationMs });
   }
 
   #end(job: Job, outcome: Parameters<Job['settle']>[0]): void {

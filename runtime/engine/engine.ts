@@ -51,8 +51,8 @@ export class Engine implements GenerationEngine {
   #abandoned = false;
   #lastTurnMs: number;
   #longestStepMs: number;
-  #promptTokens = 0;
-  #completionTokens = 0;
+  /** Tokens that the step under way has added to answers. */
+  #drawn = 0;
   /** Mean time that a sequence held a slot, for honest estimates of a wait. */
   #slotMs = 1_000;
 
@@ -89,8 +89,6 @@ export class Engine implements GenerationEngine {
       queued: waiting.length,
       kvTokens: cachedTokens,
       kvTokensMax: slots * slotTokens,
-      promptTokensTotal: this.#promptTokens,
-      completionTokensTotal: this.#completionTokens,
       waitMs: running.length + waiting.length < slots ? 0 : this.#waitMs(),
       heartbeatAgeMs: this.#loop ? this.#clock.nowMs() - this.#lastTurnMs : 0,
       longestStepMs: this.#longestStepMs,
@@ -209,23 +207,22 @@ export class Engine implements GenerationEngine {
       const logits = await this.#generator.step(scheduled.step);
       if (this.#abandoned) return;
       this.#scheduler.computed(scheduled);
-      const drawnBefore = this.#completionTokens;
+      this.#drawn = 0;
       this.#take(scheduled, logits);
-      this.#report(scheduled, this.#completionTokens - drawnBefore, startedMs);
+      this.#report(scheduled, startedMs);
     } catch (error) {
       const failure = asFleetError(error);
       for (const sequence of scheduled.sequences) this.#withActive(sequence, (active) => this.#fail(active, failure));
     }
   }
 
-  #report({ kind, step, sequences }: ScheduledStep, drawn: number, startedMs: number): void {
+  #report({ kind, step, sequences }: ScheduledStep, startedMs: number): void {
     const durationMs = this.#clock.nowMs() - startedMs;
     this.#longestStepMs = Math.max(this.#longestStepMs, durationMs);
     const asked = step.rows.filter((_, row) => sequences[row]?.request.internal !== true);
     if (asked.length === 0) return;
     const tokens = asked.reduce((sum, row) => sum + row.tokens.length, 0);
-    if (kind === 'prefill') this.#promptTokens += tokens;
-    this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn, durationMs });
+    this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn: this.#drawn, durationMs });
   }
 
   #take(scheduled: ScheduledStep, logits: Float32Array): void {
@@ -265,7 +262,7 @@ export class Engine implements GenerationEngine {
     if (first) sequence.firstTokenMs = this.#clock.nowMs();
     if (request.stopTokens.has(token)) return this.#finish(active, 'stop');
     sequence.tokens.push(token);
-    if (request.internal !== true) this.#completionTokens += 1;
+    if (request.internal !== true) this.#drawn += 1;
     answer.set(token, (answer.get(token) ?? 0) + 1);
     seen.add(token);
     stream.push({

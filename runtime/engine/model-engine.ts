@@ -16,9 +16,6 @@ export type EngineStats = {
   queued: number;
   kvTokens: number;
   kvTokensMax: number;
-  /** Since the engine began; the questions of our own are left out. */
-  promptTokensTotal: number;
-  completionTokensTotal: number;
   /** How long a request that came now would wait for its turn, from how long the last ones took. */
   waitMs: number;
   /** Since the loop last turned; grows while a step hangs. Idle engines turn on demand and count as fresh. */
