@@ -3,38 +3,21 @@ import type { ChatChunk, ChatCompletion, ChatDelta, ToolCall } from '@qwenfleet/
 import { choiceLogprobs, type AnswerEnd, type AnswerPiece } from '../text/answer-reader.ts';
 import type { CalledFunction } from '../text/tools/format.ts';
 import { usageOfChoices, type Call } from './call.ts';
-import type { ChatStep } from './chat.ts';
+import { gather, type AnswerStep } from './gather.ts';
 
 /** The whole answer at once. */
 export async function chatCompletion(
-  steps: AsyncGenerator<ChatStep>,
+  steps: AsyncGenerator<AnswerStep>,
   request: ChatRequest,
   call: Call,
 ): Promise<ChatCompletion> {
-  const choices = Array.from({ length: request.n ?? 1 }, () => ({
-    content: '',
-    reasoning: '',
-    calls: [] as CalledFunction[],
-    logprobs: [] as AnswerPiece['logprobs'],
-    end: undefined as AnswerEnd | undefined,
-  }));
-  for await (const step of steps) {
-    const choice = choices[step.index];
-    if (!choice) continue;
-    if ('end' in step) choice.end = step.end;
-    else {
-      choice.content += step.piece.content;
-      choice.reasoning += step.piece.reasoning;
-      choice.calls.push(...step.piece.calls);
-      choice.logprobs.push(...step.piece.logprobs);
-    }
-  }
+  const answers = await gather(steps, request.n ?? 1);
   return {
     id: call.id,
     object: 'chat.completion',
     created: call.created,
     model: request.model,
-    choices: choices.map(({ content, reasoning, calls, logprobs, end }, index) => ({
+    choices: answers.map(({ content, reasoning, calls, logprobs, end }, index) => ({
       index,
       message: {
         role: 'assistant',
@@ -47,13 +30,13 @@ export async function chatCompletion(
       logprobs: choiceLogprobs(request.logprobs === true, logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
-    usage: usageOfChoices(choices.flatMap(({ end }) => end ?? [])),
+    usage: usageOfChoices(answers.flatMap(({ end }) => end ?? [])),
   };
 }
 
 /** The answer in chunks: the role first, then pieces, the finish reason last, and usage when it was asked for. */
 export async function* chatChunks(
-  steps: AsyncGenerator<ChatStep>,
+  steps: AsyncGenerator<AnswerStep>,
   request: ChatRequest,
   call: Call,
 ): AsyncGenerator<ChatChunk, void, void> {

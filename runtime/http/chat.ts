@@ -1,23 +1,22 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { ChatRequest } from '@qwenfleet/core/openai/request';
-import { readAnswer, type AnswerEnd, type AnswerPiece } from '../text/answer-reader.ts';
+import { readAnswer } from '../text/answer-reader.ts';
 import { afterThinking, callGuide } from '../text/answer-guide.ts';
 import type { ChatTemplate } from '../text/chat-template.ts';
 import { guideOf, type Guide } from '../text/grammar/guide.ts';
 import { offerOf, type ToolOffer } from '../text/tools/offer.ts';
 import type { ServedGenerator } from '../served-model.ts';
-import { merge, type Merged } from './merge.ts';
+import type { AnswerStep } from './gather.ts';
+import { merge } from './merge.ts';
 import { generationsOf, stopsOf } from './parameters.ts';
 import type { Call } from './call.ts';
-
-export type ChatStep = Merged<AnswerPiece, AnswerEnd>;
 
 /** POST /v1/chat/completions: what is asked becomes generations, one for each choice. */
 export function chatSteps(
   request: ChatRequest,
   model: ServedGenerator,
   call: Call,
-): AsyncGenerator<ChatStep, void, void> {
+): AsyncGenerator<AnswerStep, void, void> {
   if (!model.template) {
     throw new FleetError('unsupported', 'model: it has no chat template; it completes texts at POST /v1/completions.', {
       param: 'model',

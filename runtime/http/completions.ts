@@ -1,15 +1,14 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { TextCompletion } from '@qwenfleet/core/openai/response';
-import { readAnswer, type AnswerEnd, type AnswerLogprob, type AnswerPiece } from '../text/answer-reader.ts';
+import { readAnswer, type AnswerEnd } from '../text/answer-reader.ts';
 import { guideOf } from '../text/grammar/guide.ts';
 import type { ServedGenerator } from '../served-model.ts';
 import { usageOfChoices, type Call } from './call.ts';
+import { gather, type AnswerStep } from './gather.ts';
 import { legacyLogprobs } from './legacy-logprobs.ts';
-import { merge, type Merged } from './merge.ts';
+import { merge } from './merge.ts';
 import { generationsOf, stopsOf } from './parameters.ts';
-
-type Step = Merged<AnswerPiece, AnswerEnd>;
 
 /** OpenAI's own default for this route. */
 const maxTokensDefault = 16;
@@ -19,7 +18,7 @@ export function completionSteps(
   request: CompletionRequest,
   model: ServedGenerator,
   call: Call,
-): AsyncGenerator<Step, void, void> {
+): AsyncGenerator<AnswerStep, void, void> {
   if (typeof request.suffix === 'string' && request.suffix !== '') throw unsupported('suffix');
   const promptTokens = promptOf(request.prompt, model);
   const topLogprobs = request.logprobs ?? undefined;
@@ -74,40 +73,27 @@ function promptOf(prompt: CompletionRequest['prompt'], { tokenizer }: ServedGene
 
 /** The whole answer at once. */
 export async function textCompletion(
-  steps: AsyncGenerator<Step>,
+  steps: AsyncGenerator<AnswerStep>,
   request: CompletionRequest,
   call: Call,
 ): Promise<TextCompletion> {
-  const choices = Array.from({ length: request.n ?? 1 }, () => ({
-    text: '',
-    logprobs: [] as AnswerLogprob[],
-    end: undefined as AnswerEnd | undefined,
-  }));
-  for await (const step of steps) {
-    const choice = choices[step.index];
-    if (!choice) continue;
-    if ('end' in step) choice.end = step.end;
-    else {
-      choice.text += step.piece.content;
-      choice.logprobs.push(...step.piece.logprobs);
-    }
-  }
+  const answers = await gather(steps, request.n ?? 1);
   const legacy = legacyLogprobs(request.logprobs);
   return {
     ...baseOf(request, call),
-    choices: choices.map(({ text, logprobs, end }, index) => ({
+    choices: answers.map(({ content, logprobs, end }, index) => ({
       index,
-      text,
+      text: content,
       logprobs: legacy(index, logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
-    usage: usageOfChoices(choices.flatMap(({ end }) => end ?? [])),
+    usage: usageOfChoices(answers.flatMap(({ end }) => end ?? [])),
   };
 }
 
 /** The answer in chunks. */
 export async function* completionChunks(
-  steps: AsyncGenerator<Step>,
+  steps: AsyncGenerator<AnswerStep>,
   request: CompletionRequest,
   call: Call,
 ): AsyncGenerator<TextCompletion, void, void> {
