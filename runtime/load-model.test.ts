@@ -48,6 +48,7 @@ const partsOf = (changes: Partial<LoadParts> = {}): LoadParts => ({
   source: { cacheDir, hub: { endpoint: 'http://127.0.0.1:9', token: undefined, cacheDir: path.join(cacheDir, 'hub') } },
   clock: systemClock,
   observer: {},
+  adapters: [],
   onProgress: () => undefined,
   signal: new AbortController().signal,
   ...changes,

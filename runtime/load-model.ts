@@ -1,10 +1,13 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
-import type { ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import type { AdapterReference, ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import { Adapters } from './adapters/adapters.ts';
+import { adapterOpener, pullAdapter } from './adapters/open-adapter.ts';
 import type { Generator, LoadProgress } from './backend/backend.ts';
 import { EncoderEngine } from './engine/encoder-engine.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineObserver } from './engine/generation.ts';
+import { withMerged } from './model/adapter/merge.ts';
 import { weightsDigest } from './model/graph-cache.ts';
 import { loadModel } from './model/load.ts';
 import { readModel, type OpenModel } from './model/read.ts';
@@ -12,7 +15,7 @@ import { probe } from './probe.ts';
 import type { LoadedModel } from './resident.ts';
 import { samplingDefaults, type ServedModel } from './served-model.ts';
 import { pull } from './source/pull.ts';
-import type { SourceConfig } from './source/source.ts';
+import type { PullProgress, SourceConfig } from './source/source.ts';
 import { ChatTemplate } from './text/chat-template.ts';
 import { Grammars } from './text/grammar/grammars.ts';
 import { openTokenizer } from './text/hugging-face.ts';
@@ -29,6 +32,8 @@ export type LoadParts = {
   signal: AbortSignal;
   /** What the model must be like in everything that its memory goes by; anything goes when left out. */
   like?: LoadedModel['identity'] | undefined;
+  /** Adapters to load with it. */
+  adapters: readonly AdapterReference[];
 };
 
 /** What a model's text files make of themselves: all that can fail of them fails before the weights are loaded. */
@@ -45,8 +50,8 @@ export async function loadServedModel(
   reference: ModelReference,
   parts: LoadParts,
 ): Promise<LoadedModel> {
-  const { location, revision } = await pulled(reference, parts);
-  const model = readModel(location);
+  const { location, revision, merge } = await pulled(reference, parts);
+  const model = withMerged(readModel(location), merge);
   if (parts.like) assertLike(model, parts.like);
   const text = readText(model);
   await tryText(text.files, parts.signal);
@@ -54,14 +59,15 @@ export async function loadServedModel(
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
   const { signal, onProgress } = parts;
-  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress };
+  const adapters = config.adapters && { places: config.adapters.places, rankMax: config.adapters.rankMax };
+  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress, adapters };
   const digest = await weightsDigest(model, cacheDir);
   const loaded = await loadModel(model, options);
   try {
     const served =
       loaded.kind === 'encoder'
         ? serveEncoder(new EncoderEngine({ encoder: loaded, ...engineParts(config, parts) }), text, model)
-        : await serveGenerator(loaded, text, config, parts);
+        : await serveGenerator(loaded, { text, model }, config, parts);
     await probe(served, signal);
     signal.throwIfAborted();
     const { uri } = reference;
@@ -84,19 +90,18 @@ export async function loadServedModel(
 }
 
 async function pulled(
-  { uri, revision, sha256 }: ModelReference,
-  { source, signal, onProgress }: LoadParts,
-): Promise<{ location: string; revision: string | undefined }> {
+  { uri, revision, sha256, merge: adapters = [] }: ModelReference,
+  { source, signal, onProgress: tell }: LoadParts,
+): Promise<{ location: string; revision: string | undefined; merge: string[] }> {
   let resolved = revision;
-  const location = await pull(uri, {
-    ...source,
-    revision,
-    sha256,
-    signal,
-    onRevision: (commit) => (resolved = commit),
-    onProgress: ({ name, doneBytes, totalBytes }) => onProgress(`downloading ${name}`, doneBytes, totalBytes ?? 0),
-  });
-  return { location, revision: resolved };
+  const onProgress = ({ name, doneBytes, totalBytes }: PullProgress): void =>
+    tell(`downloading ${name}`, doneBytes, totalBytes ?? 0);
+  const onRevision = (commit: string): void => void (resolved = commit);
+  const location = await pull(uri, { ...source, revision, sha256, signal, onRevision, onProgress });
+  const merge: string[] = [];
+  for (const [at, adapter] of adapters.entries())
+    merge.push(await pullAdapter(adapter, { source, signal, onProgress }, `model.merge[${at}]`));
+  return { location, revision: resolved, merge };
 }
 
 function readText(model: OpenModel): Text {
@@ -127,7 +132,7 @@ function serveEncoder(engine: EncoderEngine, { tokenizer }: Text, { description 
 
 async function serveGenerator(
   generator: Generator,
-  { tokenizer, template, files }: Text,
+  { text: { tokenizer, template, files }, model }: { text: Text; model: OpenModel },
   config: RuntimeConfig,
   parts: LoadParts,
 ): Promise<ServedModel> {
@@ -138,10 +143,29 @@ async function serveGenerator(
     tokenizer,
     template,
     grammars: new Grammars(tokenizer),
+    adapters: await loadedAdapters(generator, model, config, parts),
     engine: new Engine({ generator, prefillChunkTokens, longestStepMs, ...engineParts(config, parts) }),
     sampling: samplingDefaults(files.generation),
     contextLength: generator.slotTokens,
   };
+}
+
+async function loadedAdapters(
+  { adapters: places }: Generator,
+  { description }: OpenModel,
+  config: RuntimeConfig,
+  { source, signal, adapters: references }: LoadParts,
+): Promise<Adapters | undefined> {
+  if (!places || !config.adapters || description.kind !== 'decoder') return undefined;
+  const adapters = new Adapters({
+    places,
+    open: adapterOpener(description, source),
+    namesMax: config.adapters.namesMax,
+    waitingMax: config.engine.queueMax,
+    taken: [config.servedName, 'auto'],
+  });
+  for (const reference of references) await adapters.add(reference, signal);
+  return adapters;
 }
 
 function shapeOf({ description }: OpenModel, contextLength: number): LoadedModel['identity']['shape'] {

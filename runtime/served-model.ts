@@ -1,3 +1,4 @@
+import type { Adapters } from './adapters/adapters.ts';
 import type { EncoderEngine } from './engine/encoder-engine.ts';
 import type { GenerationEngine } from './engine/generation.ts';
 import type { ChatTemplate } from './text/chat-template.ts';
@@ -20,6 +21,8 @@ export type ServedGenerator = {
   template: ChatTemplate | undefined;
   grammars: Grammars;
   engine: GenerationEngine;
+  /** Undefined where there is no memory for any. */
+  adapters: Adapters | undefined;
   sampling: SamplingDefaults;
   contextLength: number;
 };

@@ -1,11 +1,12 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError, asFleetError, describeError } from '@qwenfleet/core/errors';
-import type { ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
+import type { AdapterReference, ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import type { Adapters } from './adapters/adapters.ts';
 import type { LoadProgress } from './backend/backend.ts';
 import type { EngineObserver } from './engine/generation.ts';
 import { closed } from './engine/refusals.ts';
@@ -24,7 +25,14 @@ export type Alike = LoadedModel['identity'];
  */
 export type Loader = (
   model: ModelReference,
-  parts: { observer: EngineObserver; onProgress: LoadProgress; signal: AbortSignal; like?: Alike | undefined },
+  parts: {
+    observer: EngineObserver;
+    onProgress: LoadProgress;
+    signal: AbortSignal;
+    like?: Alike | undefined;
+    /** To be loaded with it. */
+    adapters: readonly AdapterReference[];
+  },
 ) => Promise<LoadedModel>;
 
 export type ServiceParts = {
@@ -60,6 +68,8 @@ export class Service implements RuntimeService {
   #progress: LoadReport['load'];
   #update: RuntimeStatus['update'];
   #askDrain: () => void;
+  /** Adapters that are being loaded. */
+  #adaptersComing = 0;
 
   constructor(parts: ServiceParts) {
     const { config, clock, log } = parts;
@@ -118,13 +128,13 @@ export class Service implements RuntimeService {
       requests: this.#residents().reduce((sum, { requests }) => sum + requests, 0),
       slots: engine.slots,
       running: engine.running,
-      queued: engine.queued,
+      queued: engine.queued + (this.#adapters?.waiting ?? 0),
       waitMs: engine.waitMs,
       kvTokens: engine.kvTokens,
       kvTokensMax: engine.kvTokensMax,
       heartbeatAgeMs: engine.heartbeatAgeMs,
       ...this.#traffic.report,
-      adapters: [],
+      adapters: this.#adapters?.names ?? [],
       ...(this.#progress ? { load: this.#progress } : {}),
     };
   }
@@ -168,6 +178,26 @@ export class Service implements RuntimeService {
     await Promise.all(this.#residents().map((resident) => resident.settle(this.#parts.config.drain.graceMs)));
   }
 
+  get adapterNames(): readonly string[] {
+    return this.#adapters?.names ?? this.#configured.map(({ name }) => name);
+  }
+
+  async loadAdapter(reference: AdapterReference): Promise<void> {
+    const adapters = this.#changeableAdapters();
+    this.#adaptersComing += 1;
+    try {
+      await adapters.add(reference, this.#ending.signal);
+      this.log.info({ adapter: reference.name, uri: reference.uri }, 'an adapter was loaded');
+    } finally {
+      this.#adaptersComing -= 1;
+    }
+  }
+
+  unloadAdapter(name: string): void {
+    this.#changeableAdapters().remove(name);
+    this.log.info({ adapter: name }, 'an adapter was unloaded');
+  }
+
   newCall(): { created: number; seed: number } {
     const { clock, rng } = this.#parts;
     return { created: Math.floor(clock.epochMs() / 1000), seed: Math.floor(rng() * 2 ** 31) };
@@ -175,6 +205,27 @@ export class Service implements RuntimeService {
 
   finished(outcome: Outcome): void {
     this.telemetry.count('runtimeRequests', { outcome });
+  }
+
+  get #configured(): readonly AdapterReference[] {
+    return this.#parts.config.adapters?.list ?? [];
+  }
+
+  /** Of the model that answers now. */
+  get #adapters(): Adapters | undefined {
+    const served = this.#live?.loaded.served;
+    return served?.task === 'generate' ? served.adapters : undefined;
+  }
+
+  #changeableAdapters(): Adapters {
+    this.#resident();
+    if (!this.#adapters)
+      throw new FleetError(
+        'unsupported',
+        'There is no memory for adapters. Start the runtime with adapters configured.',
+      );
+    if (this.#update?.state !== 'loading') return this.#adapters;
+    throw new FleetError('conflict', 'A hot update is under way; try again when it is over.');
   }
 
   #resident(): Resident {
@@ -187,6 +238,8 @@ export class Service implements RuntimeService {
     try {
       const loaded = await this.#parts.load(model, {
         like,
+        // A later model has the adapters that this one has by then.
+        adapters: this.#adapters?.references ?? this.#configured,
         observer: this.#traffic.observer,
         signal: this.#ending.signal,
         onProgress: (phase, done, total) => {
@@ -239,6 +292,8 @@ export class Service implements RuntimeService {
       return { reason: 'NotReady', message: `The runtime is ${this.#state}; try again when it is ready.` };
     if (this.#update?.state === 'loading')
       return { reason: 'Busy', message: 'Another update is under way; try again when it is over.' };
+    if (this.#adaptersComing > 0)
+      return { reason: 'Busy', message: 'An adapter is being loaded; try again when that is over.' };
     const [retiring] = this.#retiring;
     if (retiring) {
       const { generation, requests } = retiring;

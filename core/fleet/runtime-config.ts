@@ -3,9 +3,8 @@ import { z } from 'zod';
 export const quantizations = ['float32', 'int8', 'int4'] as const;
 export type Quantization = (typeof quantizations)[number];
 
-/** Which weights. */
-export const modelReferenceSchema = z.strictObject({
-  /** `hf://`, `wheel://`, `file://` or `https://`; see runtime/source. */
+const weightsReferenceSchema = z.strictObject({
+  /** `hf://`, `s3://`, `wheel://`, `file://` or `https://`; see runtime/source. */
   uri: z.string().min(1),
   revision: z.string().optional(),
   /** Wanted digest of the weights file, in hex. */
@@ -14,7 +13,18 @@ export const modelReferenceSchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
 });
+export type WeightsReference = z.infer<typeof weightsReferenceSchema>;
+
+/** Which weights. */
+export const modelReferenceSchema = weightsReferenceSchema.extend({
+  /** LoRA adapters that are merged into them as they are loaded, in this order. */
+  merge: z.array(weightsReferenceSchema).max(8).optional(),
+});
 export type ModelReference = z.infer<typeof modelReferenceSchema>;
+
+/** A LoRA adapter, under the name that clients ask for to get the model with it. */
+export const adapterReferenceSchema = weightsReferenceSchema.extend({ name: z.string().min(1).max(256) });
+export type AdapterReference = z.infer<typeof adapterReferenceSchema>;
 
 /** A file beside a runtime's configuration whose weights count instead of the configuration's own. */
 export const modelFileName = 'model.json';
@@ -44,6 +54,19 @@ export const runtimeConfigSchema = z.strictObject({
       queueMax: z.int().min(0).default(256),
     })
     .prefault({}),
+  /** LoRA adapters beside the model; without, they cost nothing and none can be loaded. */
+  adapters: z
+    .strictObject({
+      /** In memory at once. Of those with a name, the ones that were asked for last are. */
+      places: z.int().min(1).max(64).default(8),
+      /** The largest rank; memory and time go by it, not by what an adapter has. */
+      rankMax: z.int().min(1).max(512).default(16),
+      /** With a name, at most. */
+      namesMax: z.int().min(1).max(10_000).default(256),
+      /** Loaded with the model. */
+      list: z.array(adapterReferenceSchema).default([]),
+    })
+    .optional(),
   drain: z.strictObject({ graceMs: z.int().min(0).default(30_000) }).prefault({}),
   /** After a hot update: how long the old model may go on with what it had taken. */
   update: z.strictObject({ graceMs: z.int().min(0).default(600_000) }).optional(),

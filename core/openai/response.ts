@@ -77,7 +77,7 @@ export type EmbeddingResponse = {
   usage: { prompt_tokens: number; total_tokens: number };
 };
 
-/** One row of GET /v1/models; the last four are ours, and honest about pools at zero. */
+/** One row of GET /v1/models; from `status` on they are ours, honest about pools at zero, but for vLLM's `parent`. */
 export type ModelEntry = {
   id: string;
   object: 'model';
@@ -87,5 +87,7 @@ export type ModelEntry = {
   pool?: string;
   tier?: string;
   context_length?: number;
+  /** Of an adapter: the model that it is added to. */
+  parent?: string;
 };
 export type ModelList = { object: 'list'; data: ModelEntry[] };

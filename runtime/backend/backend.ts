@@ -4,6 +4,8 @@ export type StepRow = {
   tokens: readonly number[];
   /** Tokens of this sequence that are in the KV cache already. */
   past: number;
+  /** Where the sequence's adapter lies, counted from 1; without one, the model is as it is. */
+  adapter?: number | undefined;
 };
 
 /**
@@ -20,6 +22,29 @@ export type Step = {
   wantLogits: boolean | 'every';
 };
 
+/** What an adapter adds to one projection of one layer: `output += input × downᵀ × upᵀ`. */
+export type AdapterMatrix = {
+  projection: string;
+  layer: number;
+  rank: number;
+  /** `[rank, columns]`, row-major. */
+  down: Float32Array;
+  /** `[rows, rank]`, row-major; the adapter's scale is in it. */
+  up: Float32Array;
+};
+
+/** Memory for adapters beside a decoder, in places of one size. */
+export interface AdapterPlaces {
+  readonly count: number;
+  /** The largest rank that fits a place. */
+  readonly rankMax: number;
+  /**
+   * Writes an adapter to a place, counted from 1, over what was there; turns of the event loop lie between matrices. Only
+   * for a place that no step uses meanwhile. Throws what `matrices` throws, `engine_failed` once the model is released.
+   */
+  write(place: number, matrices: Iterable<AdapterMatrix>): Promise<void>;
+}
+
 /** A decoder in memory with its static KV cache: `slots` sequences of up to `slotTokens` tokens each. */
 export interface Generator {
   readonly kind: 'generator';
@@ -28,6 +53,8 @@ export interface Generator {
   readonly slotTokens: number;
   /** What it takes at least, in bytes: weights and cache. */
   readonly memoryBytes: number;
+  /** Undefined when the model was loaded without. */
+  readonly adapters: AdapterPlaces | undefined;
   /**
    * Runs one step off the event loop. Never called again before it has settled.
    * @returns logits of each row's last token, float32 [rows, vocabularySize] row-major, or of every token of the row; a
@@ -59,5 +86,7 @@ export type LoadOptions = {
   slots: number;
   slotTokens: number;
   threads: number;
+  /** Memory for this many adapters at once, of this rank at most. Decoders only. */
+  adapters?: { places: number; rankMax: number } | undefined;
   onProgress?: LoadProgress;
 };

@@ -196,7 +196,10 @@ export class Engine implements GenerationEngine {
 
   #failAll(error: FleetError): void {
     this.#scheduler.clear();
-    for (const active of this.#active.values()) active.stream.push({ error });
+    for (const { sequence, stream } of this.#active.values()) {
+      sequence.request.adapter?.end();
+      stream.push({ error });
+    }
     this.#active.clear();
   }
 
@@ -295,6 +298,7 @@ export class Engine implements GenerationEngine {
   #leave({ sequence }: Active, sound: boolean): void {
     this.#active.delete(sequence);
     this.#copy(this.#scheduler.remove(sequence, sound));
+    sequence.request.adapter?.end();
   }
 
   #copy(moves: readonly SlotMove[]): void {

@@ -29,6 +29,16 @@ export type TokenConstraint = {
   accept(token: number): void;
 };
 
+/** An adapter in memory. */
+export type PlacedAdapter = {
+  /** Where it lies, counted from 1. */
+  place: number;
+  /** The same wherever it lies: what was computed with one is of no use to another. */
+  weights: symbol;
+  /** Called when no step needs it any more; more than once does no harm. */
+  end: () => void;
+};
+
 export type GenerationRequest = {
   id: string;
   promptTokens: readonly number[];
@@ -42,6 +52,8 @@ export type GenerationRequest = {
   promptLogprobs?: boolean;
   /** The same for all choices of one prompt: those that have slots at the same time compute it once. */
   promptGroup?: symbol;
+  /** What is added to the model's weights. */
+  adapter?: PlacedAdapter | undefined;
   /** Of this generation alone: it goes on with every token. */
   constraint?: TokenConstraint;
   /** A question of our own, such as a health check's: it is in no count. */

@@ -8,8 +8,8 @@ const blockTokens = 16;
  */
 const computedMin = 2;
 
-/** A prompt whose keys and values are in a slot. */
-type Entry = { slot: number; tokens: readonly number[] };
+/** A prompt whose keys and values are in a slot, and the adapter that they were computed with. */
+type Entry = { slot: number; tokens: readonly number[]; weights: symbol | undefined };
 
 /** Rows to copy before the next step. */
 export type SlotMove = { from: number; to: number; tokens: number };
@@ -51,16 +51,19 @@ export class PrefixCache {
   /** A sequence ends, and all slots from `firstFree` on will be free: its prompt goes to one that is free now, if there is one. */
   keep({ slot, request, cached }: Sequence, used: number): SlotMove[] {
     const tokens = wholeBlocks(request.promptTokens, Math.min(cached, request.promptTokens.length));
-    if (tokens.length === 0 || this.#known(tokens)) return [];
+    const weights = request.adapter?.weights;
+    if (tokens.length === 0 || this.#known(tokens, weights)) return [];
     // The last of all leaves its slot as it is.
     const to = slot === used - 1 ? slot : this.#room(used);
     if (to === undefined) return [];
-    this.#put({ slot: to, tokens });
+    this.#put({ slot: to, tokens, weights });
     return to === slot ? [] : [{ from: slot, to, tokens: tokens.length }];
   }
 
-  #known(tokens: readonly number[]): boolean {
-    const same = [...this.#entries.values()].find((entry) => common(entry.tokens, tokens) === tokens.length);
+  #known(tokens: readonly number[], weights: symbol | undefined): boolean {
+    const same = [...this.#entries.values()].find(
+      (entry) => entry.weights === weights && common(entry.tokens, tokens) === tokens.length,
+    );
     if (same) this.#touch(same.slot);
     return same !== undefined;
   }
@@ -99,12 +102,14 @@ export class PrefixCache {
       ...this.#entries.values(),
       ...running.map((other) => ({
         slot: other.slot,
+        weights: other.request.adapter?.weights,
         tokens: wholeBlocks(other.request.promptTokens, Math.min(other.cached, other.request.promptTokens.length)),
       })),
     ];
     const most = wanted.length - computedMin;
     let best: { slot: number; tokens: number } | undefined;
-    for (const { slot, tokens } of sources) {
+    for (const { slot, tokens, weights } of sources) {
+      if (weights !== request.adapter?.weights) continue;
       const length = Math.min(common(tokens, wanted), most);
       const blocks = length - (length % blockTokens);
       if (blocks > (best?.tokens ?? 0)) best = { slot, tokens: blocks };

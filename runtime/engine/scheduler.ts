@@ -178,12 +178,13 @@ export class Scheduler {
   }
 
   #prefill(sequence: Sequence): ScheduledStep {
-    const { promptTokens, promptLogprobs } = sequence.request;
+    const { promptTokens, promptLogprobs, adapter } = sequence.request;
     const { prefillChunkTokens, slots } = this.#limits;
     // As many rows of logits as there are slots fit the backend's memory.
     const chunk = promptLogprobs ? Math.min(prefillChunkTokens, slots) : prefillChunkTokens;
     const end = Math.min(promptTokens.length, sequence.cached + chunk);
-    const row = { tokens: sequence.tokens.slice(sequence.cached, end), past: sequence.cached };
+    const tokens = sequence.tokens.slice(sequence.cached, end);
+    const row = { tokens, past: sequence.cached, adapter: adapter?.place };
     const wantLogits = promptLogprobs ? 'every' : end === promptTokens.length;
     return { kind: 'prefill', step: { firstSlot: sequence.slot, rows: [row], wantLogits }, sequences: [sequence] };
   }
@@ -191,6 +192,10 @@ export class Scheduler {
 
 /** One token for each sequence that decodes: slots 0 and up. */
 function decode(sequences: readonly Sequence[]): ScheduledStep {
-  const rows = sequences.map((sequence) => ({ tokens: sequence.tokens.slice(sequence.cached), past: sequence.cached }));
+  const rows = sequences.map(({ tokens, cached, request: { adapter } }) => ({
+    tokens: tokens.slice(cached),
+    past: cached,
+    adapter: adapter?.place,
+  }));
   return { kind: 'decode', step: { firstSlot: 0, rows, wantLogits: true }, sequences };
 }

@@ -22,7 +22,7 @@ async function ask(
 /** Every route of administration that is registered, so that a new one cannot be forgotten. */
 async function adminRoutes(): Promise<[string, string][]> {
   const { app } = await serve();
-  const routes = app.routes.filter(({ path, method }) => path.startsWith('/admin/') && method !== 'ALL');
+  const routes = app.routes.filter(({ path, method }) => /^\/admin\/|lora_adapter$/.test(path) && method !== 'ALL');
   return routes.map(({ method, path }) => [method, path]);
 }
 
@@ -79,6 +79,8 @@ describe('every route of administration', () => {
       ['GET', '/admin/status'],
       ['POST', '/admin/drain'],
       ['POST', '/admin/load'],
+      ['POST', '/v1/load_lora_adapter'],
+      ['POST', '/v1/unload_lora_adapter'],
     ]);
   });
 

@@ -28,7 +28,7 @@ export function addAdmin(app: App, service: RuntimeService): void {
  * With the token from anywhere. Without one from this machine only, and not from a page in its browser, which any web
  * site can have send a request.
  */
-function assertMayAsk(c: Context, tokenSha256: string | undefined): void {
+export function assertMayAsk(c: Context, tokenSha256: string | undefined): void {
   const [, token] = /^Bearer (.+)$/i.exec(c.req.header('authorization') ?? '') ?? [];
   if (tokenSha256 !== undefined && token !== undefined && hasDigest(token, tokenSha256)) return;
   const ours = token === undefined && isLoopback(remoteAddressOf(c)) && c.req.header('origin') === undefined;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { asFleetError, errorHeaders, FleetError, toOpenAiError } from '@qwenfleet/core/errors';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { addAdapterRoutes } from './adapter-routes.ts';
 import { addAdmin } from './admin.ts';
 import { addModelRoutes } from './model-routes.ts';
 import type { RuntimeService } from './service.ts';
@@ -44,6 +45,7 @@ export function createApp(service: RuntimeService): App {
   addHealth(app, service);
   addAdmin(app, service);
   addModelRoutes(app, service);
+  addAdapterRoutes(app, service);
   return app;
 }
 

@@ -6,7 +6,7 @@ import {
   embeddingRequestSchema,
   parseRequest,
 } from '@qwenfleet/core/openai/request';
-import type { ModelList } from '@qwenfleet/core/openai/response';
+import type { ModelEntry, ModelList } from '@qwenfleet/core/openai/response';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import type { Outcome, Ticket } from '../resident.ts';
@@ -64,7 +64,7 @@ async function answered<S extends z.ZodType<{ model: string }>>(
     const { call, cancel } = callOf(c, service, prefix);
     // A client may leave before anybody has read of its answer: nothing else would end the request.
     call.signal.addEventListener('abort', () => ticket.end('cancelled'), { once: true });
-    const answer = respond(request, ticket.model, call);
+    const answer = respond(request, named(ticket.model, request.model, service), call);
     if ('chunks' in answer) return await streamChunks(ending(answer.chunks, ticket, service), cancel);
     const whole = await answer.whole;
     end('ok');
@@ -109,11 +109,22 @@ async function* ending<T>(
 
 const outcomeOf = (error: unknown): Outcome => (asFleetError(error).code === 'cancelled' ? 'cancelled' : 'error');
 
+const isOwnName = ({ servedName }: RuntimeService, asked: string): boolean => asked === servedName || asked === 'auto';
+
 function assertNamed(service: RuntimeService, asked: string): void {
-  if (asked === service.servedName || asked === 'auto') return;
-  throw new FleetError('model_not_found', `model: "${asked}" is not served here; "${service.servedName}" is.`, {
-    param: 'model',
-  });
+  if (isOwnName(service, asked) || service.adapterNames.includes(asked)) return;
+  throw notServed(service, asked);
+}
+
+const notServed = ({ servedName }: RuntimeService, asked: string): FleetError =>
+  new FleetError('model_not_found', `model: "${asked}" is not served here; "${servedName}" is.`, { param: 'model' });
+
+/** The model itself, or with the adapter of this name. */
+function named(model: ServedModel, asked: string, service: RuntimeService): ServedModel {
+  if (isOwnName(service, asked)) return model;
+  const engine = model.task === 'generate' ? model.adapters?.engine(asked, model.engine) : undefined;
+  if (model.task !== 'generate' || !engine) throw notServed(service, asked);
+  return { ...model, engine };
 }
 
 function generator(model: ServedModel, asked: string): ServedGenerator {
@@ -137,17 +148,14 @@ function encoder(model: ServedModel, asked: string): ServedEncoder {
 function modelList(service: RuntimeService): ModelList {
   const { loaded } = service;
   const { state } = service.report();
-  return {
-    object: 'list',
-    data: [
-      {
-        id: service.servedName,
-        object: 'model',
-        created: Math.floor(service.startedEpochMs / 1000),
-        owned_by: 'qwenfleet',
-        status: state === 'ready' ? 'ready' : state === 'loading' ? 'starting' : 'unavailable',
-        ...(state === 'ready' && loaded ? { context_length: loaded.shape.contextLength } : {}),
-      },
-    ],
-  };
+  const entry = (id: string): ModelEntry => ({
+    id,
+    object: 'model',
+    created: Math.floor(service.startedEpochMs / 1000),
+    owned_by: 'qwenfleet',
+    status: state === 'ready' ? 'ready' : state === 'loading' ? 'starting' : 'unavailable',
+    ...(state === 'ready' && loaded ? { context_length: loaded.shape.contextLength } : {}),
+  });
+  const parent = service.servedName;
+  return { object: 'list', data: [entry(parent), ...service.adapterNames.map((name) => ({ ...entry(name), parent }))] };
 }

@@ -1,4 +1,4 @@
-import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
+import type { AdapterReference, ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
@@ -28,6 +28,12 @@ export type RuntimeService = {
   drain(): void;
   /** Throws `conflict` when there cannot be an update now. */
   update(model: ModelReference, options?: { sameShape?: boolean }): void;
+  /** Names of adapters, which may be asked for as models. */
+  readonly adapterNames: readonly string[];
+  /** Throws `unsupported` where there is no memory for adapters, `conflict` when not now, and what loading one does. */
+  loadAdapter(adapter: AdapterReference): Promise<void>;
+  /** What runs with it goes on to its end. Throws `model_not_found` when there is none of this name. */
+  unloadAdapter(name: string): void;
   newCall(): Pick<Call, 'created' | 'seed'>;
   finished(outcome: Outcome): void;
 };

@@ -20,6 +20,8 @@ const bytesPerParameter = 4.5;
 export type BuildOptions = {
   quantization: Quantization;
   contextLength: number;
+  /** Of a decoder: whether its sequences may have adapters. */
+  adapters?: boolean | undefined;
   onProgress?: LoadProgress | undefined;
 };
 

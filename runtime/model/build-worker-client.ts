@@ -2,12 +2,15 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { FleetError, type ErrorCode } from '@qwenfleet/core/errors';
 import type { BuildOptions } from './build-graph.ts';
+import type { OpenModel } from './read.ts';
 
 export type BuildTask = {
   location: string;
+  merged: readonly string[];
   folder: string;
   quantization: BuildOptions['quantization'];
   contextLength: number;
+  adapters: boolean;
 };
 
 /** What the thread says; an error's class does not survive the way between threads. */
@@ -20,14 +23,14 @@ const entry = new URL(`./build-worker${path.extname(import.meta.filename)}`, imp
 
 /** Builds on a thread of its own, so that requests are answered meanwhile. Aborting the signal ends the thread. */
 export async function buildInWorker(
-  location: string,
+  { location, merged = [] }: Pick<OpenModel, 'location' | 'merged'>,
   folder: string,
   options: BuildOptions & { signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { quantization, contextLength, signal, onProgress } = options;
+  const { quantization, contextLength, adapters = false, signal, onProgress } = options;
   signal?.throwIfAborted();
   const worker = new Worker(entry, {
-    workerData: { location, folder, quantization, contextLength } satisfies BuildTask,
+    workerData: { location, merged, folder, quantization, contextLength, adapters } satisfies BuildTask,
   });
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { once: true });

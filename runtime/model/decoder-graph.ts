@@ -1,4 +1,5 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { AdapterLayers, adapterNames } from './adapter/adapter-layers.ts';
 import { DecoderLayers } from './decoder-layers.ts';
 import type { DecoderDescription } from './family/family.ts';
 import type { DataFile } from './onnx/data-file.ts';
@@ -22,12 +23,16 @@ export const decoderNames = {
   pastValue: (layer: number): string => `past_v${layer}`,
   presentKey: (layer: number): string => `present_k${layer}`,
   presentValue: (layer: number): string => `present_v${layer}`,
+  /** Only of a graph whose sequences may have adapters. */
+  adapters: adapterNames,
 } as const;
 
 export type GraphOptions = {
   quantization: Quantization;
   /** Positions that the rotary tables cover. */
   contextLength: number;
+  /** Whether sequences may have adapters. */
+  adapters?: boolean | undefined;
   dataFileName: string;
   onLayer?: (done: number, total: number) => void;
 };
@@ -46,7 +51,8 @@ export function decoderGraph(
   graph.input(longest, 'int32', []);
   graph.input(wanted, 'int64', ['R']);
   const attention = { lengths, longest, cache: (layer: number) => cacheOf(graph, model, layer) };
-  const layers = new DecoderLayers(graph, model, weights, data, { ...options, tokens, attention });
+  const adapterLayers = options.adapters === true ? new AdapterLayers(graph, model) : undefined;
+  const layers = new DecoderLayers(graph, model, weights, data, { ...options, tokens, attention, adapterLayers });
   addHead(graph, model, layers.build(), options.quantization);
   return graph;
 }

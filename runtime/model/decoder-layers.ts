@@ -1,4 +1,6 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { AdapterLayers } from './adapter/adapter-layers.ts';
+import type { Projection } from './adapter/projection.ts';
 import { expertsLayer } from './experts.ts';
 import type { DecoderDescription } from './family/family.ts';
 import { LinearBuilder } from './linear.ts';
@@ -25,6 +27,8 @@ export type LayersOptions = {
     /** Names of a layer's keys and values before and after; without, sequences begin at nothing and leave nothing. */
     cache?: (layer: number) => { past: [string, string]; present: [string, string] };
   };
+  /** Adds what adapters add; without, there are none. */
+  adapterLayers?: AdapterLayers | undefined;
 };
 
 /** Everything of a decoder but its ends: the embedding, the layers, the last norm. */
@@ -67,12 +71,8 @@ export class DecoderLayers {
     const own = `layer${layer}`;
     const attended = this.#attention(layer, hidden);
     const columns = heads * headSize;
-    const projected = this.#apply(
-      `${own}_o`,
-      attended,
-      [{ tensor: `${name}.self_attn.o_proj.weight`, rows: hiddenSize }],
-      columns,
-    );
+    const o = { tensor: `${name}.self_attn.o_proj.weight`, rows: hiddenSize };
+    const projected = this.#adapted(layer, this.#apply(`${own}_o`, attended, [o], columns), attended, ['o']);
     const middle = this.#skipNorm(
       projected,
       residual,
@@ -93,25 +93,19 @@ export class DecoderLayers {
     const { quantization } = this.#options;
     if (experts)
       return expertsLayer(this.#graph, this.#linear, experts, hidden, { tensors, name: own, hiddenSize, quantization });
-    const gateUp = this.#apply(
-      `${own}_gate_up`,
-      hidden,
-      [
-        { tensor: `${tensors}.gate_proj.weight`, rows: feedForwardSize },
-        { tensor: `${tensors}.up_proj.weight`, rows: feedForwardSize },
-      ],
-      hiddenSize,
-    );
+    const parts = ['gate', 'up'].map((which) => ({ tensor: `${tensors}.${which}_proj.weight`, rows: feedForwardSize }));
+    const product = this.#apply(`${own}_gate_up`, hidden, parts, hiddenSize);
+    const gateUp = this.#adapted(layer, product, hidden, ['gate', 'up']);
     this.#graph.node('Split', [gateUp], [`${own}_gate`, `${own}_up`], { axis: -1, num_outputs: 2 });
     // SiLU is QuickGelu with alpha 1: x * sigmoid(x).
     const activated = this.#graph.contrib('QuickGelu', [`${own}_gate`], [`${own}_activated`], { alpha: { float: 1 } });
     const gated = this.#graph.node('Mul', [activated, `${own}_up`], [`${own}_gated`]);
-    return this.#apply(
-      `${own}_down`,
-      gated,
-      [{ tensor: `${tensors}.down_proj.weight`, rows: hiddenSize }],
-      feedForwardSize,
-    );
+    const down = { tensor: `${tensors}.down_proj.weight`, rows: hiddenSize };
+    return this.#adapted(layer, this.#apply(`${own}_down`, gated, [down], feedForwardSize), gated, ['down']);
+  }
+
+  #adapted(layer: number, product: string, input: string, of: readonly Projection[]): string {
+    return this.#options.adapterLayers?.add(layer, product, input, of) ?? product;
   }
 
   /** GroupQueryAttention with the rotary embedding inside; a cache is read and written in place. */
@@ -149,7 +143,8 @@ export class DecoderLayers {
     });
     const parts = [part('q', heads), part('k', keyValueHeads), part('v', keyValueHeads)];
     // What attention looks at decides everything after it: mean KL against float32 halves, for a sixth of the products.
-    let packed = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize, true);
+    const product = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize, true);
+    let packed = this.#adapted(layer, product, hidden, ['q', 'k', 'v']);
     if (queryKeyValueBias) packed = this.#graph.node('Add', [packed, this.#bias(layer, parts)], [`${own}_qkv_biased`]);
     if (!queryKeyNorm) return [packed, '', ''];
     const sizes = this.#graph.int64s(`${own}_qkv_sizes`, [

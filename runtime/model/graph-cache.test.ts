@@ -16,6 +16,8 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointFolder, publishedCheckpoint, trainedOn } from '../fixtures/checkpoint.ts';
 import { rejection } from '../fixtures/generation.ts';
 import { openFilesIn } from '../fixtures/weights-files.ts';
+import { adapterFolder } from '../fixtures/adapter.ts';
+import { withMerged } from './adapter/merge.ts';
 import { buildGraph, dataFileName, graphFileName } from './build-graph.ts';
 import { buildInWorker } from './build-worker-client.ts';
 import type { DecoderDescription, EncoderDescription } from './family/family.ts';
@@ -226,7 +228,7 @@ describe('the cache of graphs', () => {
 
 describe('a graph built on a thread of its own', () => {
   const build = (location: string, changes: object = {}): Promise<void> =>
-    buildInWorker(location, cacheDir, { ...options, ...changes });
+    buildInWorker({ location }, cacheDir, { ...options, ...changes });
 
   it('is the same, byte for byte, as one built here', async () => {
     const said: string[] = [];
@@ -236,6 +238,15 @@ describe('a graph built on a thread of its own', () => {
     for (const name of [graphFileName, dataFileName])
       expect(readFileSync(path.join(cacheDir, name)).equals(readFileSync(path.join(here, name))), name).toBe(true);
     expect(said).toEqual(['1', '2']);
+  });
+
+  it('is the same with adapters, merged or to come', async () => {
+    const merged = [adapterFolder(checkpointFolder('qwen3'))];
+    await buildInWorker({ location: checkpointFolder('qwen3'), merged }, cacheDir, { ...options, adapters: true });
+    const here = mkdtempSync(path.join(root, 'here-'));
+    buildGraph(withMerged(qwen, merged), here, { ...options, adapters: true });
+    for (const name of [graphFileName, dataFileName])
+      expect(readFileSync(path.join(cacheDir, name)).equals(readFileSync(path.join(here, name))), name).toBe(true);
   });
 
   it('keeps the code of what it failed with', async () => {

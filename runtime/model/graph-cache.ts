@@ -14,7 +14,12 @@ const builderVersion = 4;
 /** Smaller checkpoints are built in less time than a thread takes to start. */
 const workerFromBytes = 32 * 1024 * 1024;
 
-export type GraphOptions = { quantization: Quantization; contextLength: number };
+export type GraphOptions = {
+  quantization: Quantization;
+  contextLength: number;
+  /** Of a decoder: whether its sequences may have adapters. */
+  adapters?: boolean | undefined;
+};
 
 /** Hex sha256 over the weights files, whatever their names are and wherever they lie. */
 export async function weightsDigest(
@@ -31,13 +36,15 @@ export async function weightsDigest(
 /** The name of a graph's folder: another one for everything that makes another graph, and for nothing else. */
 export function graphKey(
   { family, description }: Pick<OpenModel, 'family' | 'description'>,
-  { quantization, contextLength }: GraphOptions,
+  { quantization, contextLength, adapters = false }: GraphOptions,
   digest: string,
 ): string {
   const { kind } = description;
   // A decoder's tables reach as far as the pool wants; an encoder runs in float32, over the positions that it has.
   const decides =
-    kind === 'encoder' ? { ...description, quantization: 'float32' } : { ...description, contextLength, quantization };
+    kind === 'encoder'
+      ? { ...description, quantization: 'float32' }
+      : { ...description, contextLength, quantization, ...(adapters ? { adapters } : {}) };
   const sorted = Object.entries(decides).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const hash = createHash('sha256').update(JSON.stringify({ builderVersion, digest, sorted })).digest('hex');
   const label = kind === 'encoder' ? kind : `${quantization}-${contextLength}`;
@@ -66,7 +73,7 @@ export async function cachedGraph(
     try {
       const bytes = model.weightsFiles.reduce((sum, file) => sum + statSync(file).size, 0);
       if (bytes < workerFromBytes) buildGraph(model, partial, options);
-      else await buildInWorker(model.location, partial, options);
+      else await buildInWorker(model, partial, options);
       renameSync(partial, folder);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });

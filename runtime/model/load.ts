@@ -1,12 +1,14 @@
 import path from 'node:path';
 import { OrtEncoder, type EncoderNames, type EncoderShape } from '../backend/ort/encoder.ts';
-import { OrtGenerator } from '../backend/ort/generator.ts';
+import { OrtGenerator, type DecoderShape } from '../backend/ort/generator.ts';
 import type { Encoder, Generator, LoadOptions } from '../backend/backend.ts';
+import { FleetError } from '@qwenfleet/core/errors';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { projectionsOf } from './adapter/projection.ts';
 import { decoderNames } from './decoder-graph.ts';
 import { embedderNames } from './embedder-graph.ts';
 import { encoderNames } from './encoder-graph.ts';
-import type { EmbedderDescription, EncoderDescription } from './family/family.ts';
+import type { DecoderDescription, EmbedderDescription, EncoderDescription } from './family/family.ts';
 import { graphFileName } from './build-graph.ts';
 import { cachedGraph } from './graph-cache.ts';
 import type { OpenModel } from './read.ts';
@@ -19,14 +21,20 @@ export async function loadModel(
   model: OpenModel,
   options: LoadOptions & { quantization: Quantization; cacheDir: string; signal?: AbortSignal | undefined },
 ): Promise<Generator | Encoder> {
-  const folder = await cachedGraph(model, { ...options, contextLength: options.slotTokens });
+  const { description } = model;
+  if (options.adapters && description.kind !== 'decoder') {
+    throw new FleetError('invalid_config', 'adapters: this model makes vectors, and takes none. Leave them out.', {
+      param: 'adapters',
+    });
+  }
+  const adapters = options.adapters !== undefined;
+  const folder = await cachedGraph(model, { ...options, adapters, contextLength: options.slotTokens });
   options.signal?.throwIfAborted();
   const graphFile = path.join(folder, graphFileName);
   options.onProgress?.('loading the weights', 0, 1);
-  const { description } = model;
   const loaded =
     description.kind === 'decoder'
-      ? await OrtGenerator.open(graphFile, description, decoderNames, options)
+      ? await OrtGenerator.open(graphFile, decoderShape(description), decoderNames, options)
       : await OrtEncoder.open(
           graphFile,
           encoderShape(description, options.slotTokens),
@@ -36,6 +44,11 @@ export async function loadModel(
   options.onProgress?.('loading the weights', 1, 1);
   return loaded;
 }
+
+const decoderShape = (description: DecoderDescription): DecoderShape => ({
+  ...description,
+  projections: projectionsOf(description),
+});
 
 /** An embedder's tables reach as far as the pool wants, an encoder's as far as it was trained. */
 const encoderShape = (description: EncoderDescription | EmbedderDescription, slotTokens: number): EncoderShape => ({

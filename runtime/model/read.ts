@@ -19,7 +19,13 @@ const readFiles = ['config.json', 'modules.json', '1_Pooling/config.json', 'mode
 const jsonBytesMax = 64 * 1024 * 1024;
 
 /** A package whose family and weights are known too: what the graph builder needs. */
-export type OpenModel = ModelPackage & { location: string; description: ModelDescription; openWeights: () => Weights };
+export type OpenModel = ModelPackage & {
+  location: string;
+  description: ModelDescription;
+  openWeights: () => Weights;
+  /** Folders of the adapters that are merged into the weights. */
+  merged?: readonly string[];
+};
 
 /**
  * Reads what a model's files say of it: a .gguf file, a folder with config.json and safetensors, or a folder that holds

@@ -13,6 +13,7 @@ afterAll(dispose);
 /** A model of two tokens that always foretells the same. */
 const constant = (logits: readonly [number, number]): Generator => ({
   kind: 'generator',
+  adapters: undefined,
   vocabularySize: 2,
   slots: 3,
   slotTokens: 5,

@@ -13,12 +13,13 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { adapterFolder } from '@qwenfleet/runtime/fixtures/adapter';
 import { notedSha256, sha256Of } from '@qwenfleet/runtime/source/digest';
 import { pull } from '@qwenfleet/runtime/source/pull';
 import { hubAnswers } from '@qwenfleet/runtime/source/hf/reachable';
 import type { PullOptions } from '@qwenfleet/runtime/source/source';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { publishedCheckpoint } from '../harness/checkpoints.ts';
+import { checkpointFolder, publishedCheckpoint } from '../harness/checkpoints.ts';
 import { hubCommit, serveHub, type Hub } from '../harness/hub.ts';
 
 let folder: string;
@@ -140,6 +141,13 @@ describe('a model from the hub', () => {
     expect(a).toBe(b);
     expect(b).toBe(c);
     expect(hub.seen.filter((line) => line.startsWith('storage GET'))).toHaveLength(1);
+  });
+
+  it('may be an adapter, which has a configuration of its own', async () => {
+    const adapters = await serveHub('Qwen/Tone', adapterFolder(checkpointFolder('qwen3')));
+    const location = await pull('hf://Qwen/Tone', { ...options(), hub: { ...options().hub, endpoint: adapters.url } });
+    expect(readdirSync(location)).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    await adapters.close();
   });
 
   it('is looked for within a time', async () => {

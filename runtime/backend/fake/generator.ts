@@ -1,6 +1,6 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
-import type { Generator, Step } from '../backend.ts';
+import type { AdapterMatrix, AdapterPlaces, Generator, Step, StepRow } from '../backend.ts';
 
 export type FakeOptions = {
   slots: number;
@@ -13,11 +13,18 @@ export type FakeOptions = {
   next?: (sequence: readonly number[]) => number | undefined;
   /** Steps that throw instead, by their number from 0. */
   failsAt?: (step: number) => boolean;
+  /** Places for adapters. */
+  adapters?: { places: number; rankMax: number };
 };
+
+/** What a slot holds: tokens, and the content of the adapter that they were computed with. */
+type Written = { tokens: readonly number[]; adapter: number };
+
+const hashed = (sum: number, token: number): number => (Math.imul(sum ^ token, 0x01000193) + 0x9e3779b9) >>> 0;
 
 /**
  * A model whose next token is a hash of the whole sequence, and a strict referee: it remembers what was written to each
- * slot, and refuses steps that build on anything else.
+ * slot, and under which adapter, and refuses steps that build on anything else.
  */
 export class FakeGenerator implements Generator {
   readonly kind = 'generator';
@@ -25,9 +32,12 @@ export class FakeGenerator implements Generator {
   readonly slots: number;
   readonly slotTokens: number;
   readonly memoryBytes = 0;
+  readonly adapters: FakeAdapters | undefined;
   readonly #options: FakeOptions;
-  readonly #written: number[][];
+  readonly #written: Written[];
   #busy = false;
+  /** Of the step that runs. */
+  #rows: readonly StepRow[] = [];
   #running: Promise<unknown> = Promise.resolve();
   steps = 0;
   released = false;
@@ -37,13 +47,18 @@ export class FakeGenerator implements Generator {
     this.vocabularySize = options.vocabularySize;
     this.slots = options.slots;
     this.slotTokens = options.slotTokens;
-    this.#written = Array.from({ length: options.slots }, () => []);
+    this.adapters = options.adapters && new FakeAdapters(options.adapters, () => this.#rows);
+    this.#written = Array.from({ length: options.slots }, () => ({ tokens: [], adapter: 0 }));
   }
 
   async step(step: Step): Promise<Float32Array> {
     this.#check(step);
     this.#busy = true;
-    const run = this.#run(step).finally(() => (this.#busy = false));
+    this.#rows = step.rows;
+    const run = this.#run(step).finally(() => {
+      this.#busy = false;
+      this.#rows = [];
+    });
     this.#running = run.catch(() => undefined);
     return run;
   }
@@ -51,9 +66,9 @@ export class FakeGenerator implements Generator {
   copySlot(from: number, to: number, tokens: number): void {
     if (this.#busy) throw new Error('a slot was copied during a step');
     const source = this.#written[from];
-    if (!source || source.length < tokens)
-      throw new Error(`slot ${from} holds ${source?.length} tokens, not ${tokens}`);
-    this.#written[to] = source.slice(0, tokens);
+    if (!source || source.tokens.length < tokens)
+      throw new Error(`slot ${from} holds ${source?.tokens.length} tokens, not ${tokens}`);
+    this.#written[to] = { ...source, tokens: source.tokens.slice(0, tokens) };
   }
 
   async release(): Promise<void> {
@@ -77,26 +92,33 @@ export class FakeGenerator implements Generator {
     await this.#options.clock.sleep(this.#options.stepMs?.(tokens) ?? 0);
     if (this.#options.failsAt?.(number))
       throw new FleetError('engine_failed', 'A step of the model failed. Try again.');
-    const sequences = step.rows.map((row, index) => this.#write(step.firstSlot + index, row.tokens, row.past));
+    const sequences = step.rows.map((row, index) => this.#write(step.firstSlot + index, row));
     return this.#logits(step, sequences);
   }
 
-  #write(slot: number, tokens: readonly number[], past: number): number[] {
+  #write(slot: number, { tokens, past, adapter = 0 }: StepRow): Written {
     const held = this.#written[slot];
-    if (!held || held.length < past)
-      throw new Error(`slot ${slot} holds ${held?.length} tokens, and the step builds on ${past}`);
+    if (!held || held.tokens.length < past)
+      throw new Error(`slot ${slot} holds ${held?.tokens.length} tokens, and the step builds on ${past}`);
     if (past + tokens.length > this.slotTokens)
       throw new Error(`slot ${slot} would hold more than ${this.slotTokens} tokens`);
-    const sequence = [...held.slice(0, past), ...tokens];
-    this.#written[slot] = sequence;
-    return sequence;
+    const content = adapter === 0 ? 0 : this.adapters?.at(adapter);
+    if (content === undefined) throw new Error(`there is no adapter at place ${adapter}`);
+    if (past > 0 && held.adapter !== content)
+      throw new Error(`slot ${slot} was computed with another adapter than the one at place ${adapter}`);
+    const written = { tokens: [...held.tokens.slice(0, past), ...tokens], adapter: content };
+    this.#written[slot] = written;
+    return written;
   }
 
-  #logits({ wantLogits, rows }: Step, sequences: readonly number[][]): Float32Array {
+  #logits({ wantLogits, rows }: Step, sequences: readonly Written[]): Float32Array {
     if (wantLogits === false) return new Float32Array();
-    const [whole = []] = sequences;
+    const [whole = { tokens: [], adapter: 0 }] = sequences;
     const past = rows[0]?.past ?? 0;
-    const wanted = wantLogits === 'every' ? whole.slice(past).map((_, at) => whole.slice(0, past + at + 1)) : sequences;
+    const wanted =
+      wantLogits === 'every'
+        ? whole.tokens.slice(past).map((_, at) => ({ ...whole, tokens: whole.tokens.slice(0, past + at + 1) }))
+        : sequences;
     const logits = new Float32Array(wanted.length * this.vocabularySize);
     wanted.forEach((sequence, row) =>
       this.#fill(logits.subarray(row * this.vocabularySize, (row + 1) * this.vocabularySize), sequence),
@@ -104,13 +126,42 @@ export class FakeGenerator implements Generator {
     return logits;
   }
 
-  #fill(row: Float32Array, sequence: readonly number[]): void {
-    const next = this.#options.next?.(sequence);
-    const hash = sequence.reduce((sum, token) => (Math.imul(sum ^ token, 0x01000193) + 0x9e3779b9) >>> 0, 0x811c9dc5);
+  #fill(row: Float32Array, { tokens, adapter }: Written): void {
+    const next = this.#options.next?.(tokens);
+    const hash = tokens.reduce(hashed, (0x811c9dc5 ^ adapter) >>> 0);
     for (let token = 0; token < row.length; token += 1) {
       row[token] = (Math.imul(hash ^ (token * 0x85ebca6b), 0xc2b2ae35) >>> 16) / 8192;
     }
     // Above all that the hash gives.
     if (next !== undefined) row[next] = 32;
+  }
+}
+
+/** Places whose content is a hash of what was written; refuses to write where a step reads. */
+class FakeAdapters implements AdapterPlaces {
+  readonly count: number;
+  readonly rankMax: number;
+  readonly #contents = new Map<number, number>();
+  readonly #rows: () => readonly StepRow[];
+
+  constructor({ places, rankMax }: { places: number; rankMax: number }, rows: () => readonly StepRow[]) {
+    this.count = places;
+    this.rankMax = rankMax;
+    this.#rows = rows;
+  }
+
+  at(place: number): number | undefined {
+    return this.#contents.get(place);
+  }
+
+  async write(place: number, matrices: Iterable<AdapterMatrix>): Promise<void> {
+    this.#contents.delete(place);
+    let content = 1;
+    for (const { down, up } of matrices) {
+      await Promise.resolve();
+      if (this.#rows().some(({ adapter }) => adapter === place)) throw new Error(`place ${place} is in use`);
+      content = [...down, ...up].reduce((sum, value) => hashed(sum, Math.round(value * 1e6)), content);
+    }
+    this.#contents.set(place, content);
   }
 }

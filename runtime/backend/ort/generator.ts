@@ -1,11 +1,19 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Generator, LoadOptions, Step } from '../backend.ts';
+import { AdapterStacks, type AdapterInputNames, type AdapterShape } from './adapter-stacks.ts';
 import { MemoryBlock, trimMemory } from './memory.ts';
 import { openedSession, weightsBytes } from './opened.ts';
 import { NameArray, Tensor, type Feeds, type PrepackedWeights, type Session } from './session.ts';
 
 /** A decoder's dimensions, as far as its cache and its ends need them. */
-export type DecoderShape = { layers: number; keyValueHeads: number; headSize: number; vocabularySize: number };
+export type DecoderShape = {
+  layers: number;
+  keyValueHeads: number;
+  headSize: number;
+  vocabularySize: number;
+  /** Those that adapters may change. */
+  projections?: AdapterShape['projections'];
+};
 
 /** What the graph calls its ends; shapes are in the graph builder's table of the same fields. */
 export type DecoderNames = {
@@ -18,6 +26,7 @@ export type DecoderNames = {
   pastValue: (layer: number) => string;
   presentKey: (layer: number) => string;
   presentValue: (layer: number) => string;
+  adapters: AdapterInputNames;
 };
 
 /** Tokens that one run may carry; a longer prefill is cut into chunks by the scheduler. */
@@ -42,6 +51,7 @@ export class OrtGenerator implements Generator {
   readonly slots: number;
   readonly slotTokens: number;
   readonly memoryBytes: number;
+  readonly adapters: AdapterStacks | undefined;
   readonly #shape: DecoderShape;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
@@ -66,17 +76,25 @@ export class OrtGenerator implements Generator {
     this.slots = options.slots;
     this.slotTokens = options.slotTokens;
     this.vocabularySize = shape.vocabularySize;
-    [this.#cache, this.#logits, this.#inputMemory] = allocated([
-      2 * shape.layers * this.#plane(),
-      options.slots * shape.vocabularySize * floatBytes,
-      StepInputs.bytes(options.slots),
-    ]);
+    this.adapters = options.adapters && new AdapterStacks({ projections: [], ...shape }, options.adapters);
+    try {
+      [this.#cache, this.#logits, this.#inputMemory] = allocated([
+        2 * shape.layers * this.#plane(),
+        options.slots * shape.vocabularySize * floatBytes,
+        StepInputs.bytes(options.slots),
+      ]);
+    } catch (error) {
+      this.adapters?.free();
+      throw error;
+    }
     this.#inputs = new StepInputs(this.#inputMemory, options.slots);
-    this.memoryBytes = weightsBytes(graphFile) + this.#cache.bytes + this.#logits.bytes;
+    const adapterBytes = this.adapters?.bytes ?? 0;
+    this.memoryBytes = weightsBytes(graphFile) + this.#cache.bytes + this.#logits.bytes + adapterBytes;
     const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
     const past = layers.flatMap((layer) => [names.pastKey(layer), names.pastValue(layer)]);
     const present = layers.flatMap((layer) => [names.presentKey(layer), names.presentValue(layer)]);
-    this.#inputNames = new NameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past]);
+    const adapters = this.adapters ? [names.adapters.rows, ...this.adapters.names(names.adapters)] : [];
+    this.#inputNames = new NameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past, ...adapters]);
     this.#outputNames = new NameArray([names.logits, ...present]);
   }
 
@@ -96,14 +114,14 @@ export class OrtGenerator implements Generator {
 
   async step(step: Step): Promise<Float32Array> {
     if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
-    const { rows, firstSlot } = step;
+    const { rows } = step;
     const width = rows[0]?.tokens.length ?? 0;
     this.#check(step, width);
     const wanted = rowsWanted(step);
     // A run always computes one row at least: ONNX Runtime has no output of no rows.
     const rowsComputed = Math.max(1, wanted);
-    this.#inputs.fill(step, width, rowsComputed);
-    const feeds = this.#bind(firstSlot, rows.length, width, rowsComputed);
+    this.#inputs.fill(step, width, rowsComputed, this.adapters);
+    const feeds = this.#bind(step, width, rowsComputed);
     const run = this.#session.run(this.#inputNames, this.#outputNames, feeds);
     this.#running = run.catch(() => undefined);
     await run;
@@ -131,6 +149,7 @@ export class OrtGenerator implements Generator {
     if (this.#released) return;
     this.#released = true;
     await this.#running;
+    await this.adapters?.release();
     for (const feeds of this.#feeds.values()) for (const tensor of feeds.tensors) tensor.release();
     this.#feeds.clear();
     await this.#session.release();
@@ -155,14 +174,20 @@ export class OrtGenerator implements Generator {
       tokens.every((token) => Number.isInteger(token) && token >= 0 && token < this.vocabularySize),
     );
     const room = step.wantLogits !== 'every' || (rows.length === 1 && width <= this.slots);
-    if (inside && even && known && room && width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1))
-      return;
+    const shaped = width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1);
+    if (inside && even && known && room && shaped && this.#knowsAdapters(rows)) return;
     throw new FleetError('engine_failed', 'A step was asked for that does not fit the cache.');
   }
 
+  #knowsAdapters(rows: Step['rows']): boolean {
+    return this.adapters?.knows(rows) ?? rows.every(({ adapter = 0 }) => adapter === 0);
+  }
+
   /** Tensors over the same memory, kept for each shape; the oldest go when there are too many. */
-  #bind(firstSlot: number, sequences: number, width: number, wanted: number): BoundFeeds {
-    const key = `${firstSlot},${sequences},${width},${wanted}`;
+  #bind({ firstSlot, rows }: Step, width: number, wanted: number): BoundFeeds {
+    const sequences = rows.length;
+    const changed = this.adapters?.changedBy(rows) ?? 0;
+    const key = `${firstSlot},${sequences},${width},${wanted},${changed}`;
     const known = this.#feeds.get(key);
     if (known) return known;
     if (this.#feeds.size >= feedsMax) this.#forgetOldest();
@@ -173,11 +198,15 @@ export class OrtGenerator implements Generator {
       return new Tensor(at, [sequences, keyValueHeads, this.slotTokens, headSize], 'float32');
     });
     const inputs = this.#inputs.tensors(sequences, width, wanted);
+    // Nothing is added to any of them: one row does for all.
+    const adapters = this.adapters
+      ? [this.#inputs.adapterRows(changed === 0 ? 1 : sequences), ...this.adapters.tensors(changed)]
+      : [];
     const logits = new Tensor(this.#logits.address, [wanted, vocabularySize], 'float32');
     const feeds: BoundFeeds = {
-      inputs: BigUint64Array.from([...inputs, ...cache], (tensor) => tensor.address),
+      inputs: BigUint64Array.from([...inputs, ...cache, ...adapters], (tensor) => tensor.address),
       outputs: BigUint64Array.from([logits, ...cache], (tensor) => tensor.address),
-      tensors: [...inputs, ...cache, logits],
+      tensors: [...inputs, ...cache, ...adapters, logits],
     };
     this.#feeds.set(key, feeds);
     return feeds;
@@ -217,9 +246,10 @@ class StepInputs {
   readonly #lengths: Int32Array;
   readonly #longest: Int32Array;
   readonly #wanted: BigInt64Array;
+  readonly #adapterRows: BigInt64Array;
 
   static bytes(slots: number): number {
-    return (Math.max(stepTokensMax, slots) + slots) * 8 + (slots + 2) * 8;
+    return (Math.max(stepTokensMax, slots) + 2 * slots) * 8 + (slots + 2) * 8;
   }
 
   /** @param memory at least `bytes(slots)`. */
@@ -229,15 +259,17 @@ class StepInputs {
     const { buffer } = this.#memory;
     this.#tokens = new BigInt64Array(buffer, 0, tokens);
     this.#wanted = new BigInt64Array(buffer, tokens * 8, slots);
-    this.#lengths = new Int32Array(buffer, (tokens + slots) * 8, slots);
-    this.#longest = new Int32Array(buffer, (tokens + slots) * 8 + Math.ceil(slots / 2) * 8, 1);
+    this.#adapterRows = new BigInt64Array(buffer, (tokens + slots) * 8, slots);
+    this.#lengths = new Int32Array(buffer, (tokens + 2 * slots) * 8, slots);
+    this.#longest = new Int32Array(buffer, (tokens + 2 * slots) * 8 + Math.ceil(slots / 2) * 8, 1);
   }
 
-  fill(step: Step, width: number, wanted: number): void {
+  fill(step: Step, width: number, wanted: number, adapters: AdapterStacks | undefined): void {
     let longest = 0;
     step.rows.forEach((row, index) => {
       for (let at = 0; at < width; at += 1) this.#tokens[index * width + at] = BigInt(row.tokens[at] ?? 0);
       this.#lengths[index] = row.past + width - 1;
+      this.#adapterRows[index] = BigInt(adapters?.rowOf(row.adapter ?? 0) ?? 0);
       longest = Math.max(longest, row.past + width);
     });
     this.#longest[0] = longest;
@@ -247,12 +279,19 @@ class StepInputs {
   }
 
   tensors(sequences: number, width: number, wanted: number): Tensor[] {
-    const at = (view: { byteOffset: number }): bigint => this.#memory.address + BigInt(view.byteOffset);
     return [
-      new Tensor(at(this.#tokens), [sequences, width], 'int64'),
-      new Tensor(at(this.#lengths), [sequences], 'int32'),
-      new Tensor(at(this.#longest), [], 'int32'),
-      new Tensor(at(this.#wanted), [wanted], 'int64'),
+      new Tensor(this.#at(this.#tokens), [sequences, width], 'int64'),
+      new Tensor(this.#at(this.#lengths), [sequences], 'int32'),
+      new Tensor(this.#at(this.#longest), [], 'int32'),
+      new Tensor(this.#at(this.#wanted), [wanted], 'int64'),
     ];
+  }
+
+  adapterRows(count: number): Tensor {
+    return new Tensor(this.#at(this.#adapterRows), [count], 'int64');
+  }
+
+  #at({ byteOffset }: { byteOffset: number }): bigint {
+    return this.#memory.address + BigInt(byteOffset);
   }
 }

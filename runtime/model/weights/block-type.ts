@@ -38,7 +38,7 @@ function eachBlock(
   for (let block = 0; block < blocks; block += 1) decode(block * type.bytesPerBlock, block * type.valuesPerBlock);
 }
 
-const float32: BlockType = {
+export const float32: BlockType = {
   name: 'F32',
   valuesPerBlock: 1,
   bytesPerBlock: 4,

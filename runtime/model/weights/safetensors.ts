@@ -26,11 +26,10 @@ type Entry = z.infer<typeof entrySchema>;
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
- * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names, of a folder.
+ * Opens the weights of a folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
  * Throws `invalid_model` for truncated, overlong or overlapping files, `unsupported_model` for types that we do not read.
  */
-export function openSafetensors(folder: string): Weights {
-  const shards = shardsOf(folder);
+export function openSafetensors(folder: string, shards: readonly string[] = shardsOf(folder)): Weights {
   return openedFiles(
     shards.map((shard) => path.join(folder, shard)),
     (files) => {

@@ -17,6 +17,7 @@ const companions = new Set([
   'modules.json',
   '1_Pooling/config.json',
   'model.safetensors.index.json',
+  'adapter_config.json',
 ]);
 
 /** `hf://owner/name`, or one file of it: `hf://owner/name/file.gguf`. Kept in the folder that the hub's own tools use. */
