@@ -24,7 +24,7 @@ export const scheduleSchema = z
     start: timeOfDay('When it begins, hours and minutes.'),
     end: timeOfDay('When it ends; before start means the next day.'),
     minReplicas: replicas('Fewest replicas meanwhile.').optional(),
-    maxReplicas: replicas('Most replicas meanwhile.').optional(),
+    maxReplicas: replicas('Most replicas meanwhile; 0 closes the pool: no request starts one.').optional(),
   })
   .describe('Bounds that hold at certain hours.');
 

@@ -4,7 +4,7 @@ import type { Condition } from '@qwenfleet/crds/status';
 export type Notice = { type: 'Normal' | 'Warning'; reason: string; note: string };
 
 /** What happens on any day, and worries nobody. */
-const everyday = new Set(['Starting', 'Suspended', 'Paused', 'MinimumAvailable']);
+const everyday = new Set(['Starting', 'Suspended', 'OutOfHours', 'Paused', 'MinimumAvailable']);
 
 /**
  * What changed between two statuses that people should hear: that the object is ready, stops being so, or is not ready

@@ -91,6 +91,16 @@ describe('a pool', () => {
     });
   });
 
+  it('has no replica while a schedule allows none, and says so to the router', async () => {
+    const allDay = { start: '00:00', end: '00:00', maxReplicas: 0 };
+    const scene = new Scene({ scaling: { ...scaling, schedules: [allDay] } });
+    await until(() => scene.states().length === 0, 'no replica');
+    const problem = 'its schedule 00:00 to 00:00 UTC allows no replica';
+    expect(scene.pool.endpoints()).toMatchObject({ endpoints: [], desired: 0, problem });
+    await scene.runs(1_000, loadOf({ held: 1 }));
+    expect(scene.pool.replicas).toEqual([]);
+  });
+
   it('grows under load, one process for each replica that is wanted', async () => {
     const scene = await new Scene({ scaling }).has(1);
     await scene.runs(8_000, loadOf({ inFlight: 5, idleMs: 0 }));

@@ -9,7 +9,7 @@ import type { DeploymentPlan } from '../reconcile/qwendeployment/plan.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
 import { decide, initialState } from '../scale/decide.ts';
 import { signalOf } from '../scale/metrics.ts';
-import { inForce } from '../scale/schedule.ts';
+import { closedBy, inForce } from '../scale/schedule.ts';
 import type { ScaleState, Signal } from '../scale/types.ts';
 import { Replica } from './replica.ts';
 
@@ -31,6 +31,8 @@ export class Pool {
   readonly #replicas: Replica[] = [];
   readonly #leaving = new Set<Replica>();
   #scaling: ScaleState | undefined;
+  /** See `Observed`. */
+  #closedBy: string | undefined;
   #desired: number;
   #load: PoolLoad | undefined;
   #number = 0;
@@ -69,6 +71,7 @@ export class Pool {
       replicas: this.replicas.map(({ view }) => view),
       desired: this.#desired,
       scaling: this.#scaling,
+      closedBy: this.#closedBy,
       hasSignal: this.#load !== undefined,
       router,
     };
@@ -89,13 +92,10 @@ export class Pool {
         starting: this.#count('starting', 'waiting'),
         signal: this.#signal(),
       };
-      const { state, desired, reason } = decide(
-        this.#scaling,
-        observation,
-        inForce(this.plan.scale, clock.epochMs()),
-        clock.nowMs(),
-      );
+      const spec = inForce(this.plan.scale, clock.epochMs());
+      const { state, desired, reason } = decide(this.#scaling, observation, spec, clock.nowMs());
       this.#scaling = state;
+      this.#close(closedBy(spec));
       if (desired !== this.#desired) {
         log.info({ pool: this.name, from: this.#desired, to: desired, reason }, 'scaled');
         telemetry.count('operatorScaleDecisions', {
@@ -143,7 +143,14 @@ export class Pool {
     if (this.plan.resolved.blocked) return this.plan.resolved.blocked.message;
     if (this.deployment.spec.suspend) return 'the pool is suspended';
     if (this.#count('ready') > 0) return undefined;
+    if (this.#closedBy !== undefined) return `its schedule ${this.#closedBy} allows no replica`;
     return this.#replicas.find(({ view }) => view.failure !== undefined)?.view.failure?.message;
+  }
+
+  #close(by: string | undefined): void {
+    if (by === this.#closedBy) return;
+    this.#closedBy = by;
+    this.#parts.onChange();
   }
 
   #signal(): Signal | undefined {

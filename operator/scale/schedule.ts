@@ -51,6 +51,10 @@ export function inForce(spec: ScaleSpec, epochMs: number): ScaleSpec {
   return { ...spec, minReplicas, maxReplicas, boundsFrom: schedule.text };
 }
 
+/** The schedule in force that allows no replica at all, in words; undefined while some are allowed. */
+export const closedBy = ({ maxReplicas, boundsFrom }: ScaleSpec): string | undefined =>
+  maxReplicas === 0 ? boundsFrom : undefined;
+
 /** Schedules that can never hold, in words, for a condition: their time zone is not in the IANA list. */
 export const scheduleProblems = (schedules: readonly { timezone: string }[]): string[] =>
   schedules

@@ -236,6 +236,7 @@ export class PoolController {
       refused,
       desired,
       scaling: verdict?.state,
+      closedBy: verdict?.closedBy,
       rollout: rollout?.decision.conditions,
       replicaLoads: plan.resolved.engine.type === 'qwen' ? this.#replicaSamples(object).length : undefined,
       hasSignal: loadsOf(object).some((load) => load !== undefined),

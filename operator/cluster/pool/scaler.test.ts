@@ -36,6 +36,16 @@ describe('the scaler of a pool in a cluster', () => {
     expect(desiredAt('2026-11-24T08:00:00Z')).toBe(3);
   });
 
+  it('says which schedule allows no replica, for as long as it holds', () => {
+    const scaling = { minReplicas: 0, schedules: [{ start: '20:00', end: '06:00', maxReplicas: 0 }] };
+    const scaler = new PoolScaler();
+    const verdictAt = (iso: string, live: number) =>
+      scaler.look(look(scaling, { live }), { nowMs: 0, epochMs: Date.parse(iso) });
+    expect(verdictAt('2026-11-24T19:59:00Z', 1).closedBy).toBeUndefined();
+    expect(verdictAt('2026-11-24T20:00:00Z', 1)).toMatchObject({ desired: 0, closedBy: '20:00 to 06:00 UTC' });
+    expect(verdictAt('2026-11-25T06:00:00Z', 0)).toMatchObject({ desired: 0, closedBy: undefined });
+  });
+
   it('grows by what the other routers say while one is silent, and removes nothing', () => {
     const scaling = { minReplicas: 1, maxReplicas: 8, target: { value: 4 }, scaleDownDelay: '1s' };
     const scaler = new PoolScaler();

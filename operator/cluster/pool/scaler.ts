@@ -1,7 +1,7 @@
 import type { Instant } from '@qwenfleet/core/clock';
 import { decide, initialState } from '../../scale/decide.ts';
 import { signalOf, type PoolSample } from '../../scale/metrics.ts';
-import { inForce } from '../../scale/schedule.ts';
+import { closedBy, inForce } from '../../scale/schedule.ts';
 import { fromStatus, type ScalingStatus } from '../../scale/status.ts';
 import type { ScaleSpec, ScaleState, Signal } from '../../scale/types.ts';
 
@@ -22,7 +22,15 @@ export type Look = {
   sample: PoolSample;
 };
 
-export type Verdict = { state: ScaleState; from: number; desired: number; changed: boolean; lookAgainMs: number };
+export type Verdict = {
+  state: ScaleState;
+  from: number;
+  desired: number;
+  changed: boolean;
+  /** See `Observed`. */
+  closedBy: string | undefined;
+  lookAgainMs: number;
+};
 
 /** The scaler's memory of one pool, from look to look. */
 export class PoolScaler {
@@ -43,7 +51,8 @@ export class PoolScaler {
     this.#state = state;
     this.#reachedZero = desired === 0 && (this.#reachedZero || live === 0);
     const lookAgainMs = isBusy(state, sample.ready, signal) ? busyEveryMs : quietEveryMs;
-    return { state, from: before.desired, desired, changed: desired !== before.desired, lookAgainMs };
+    const changed = desired !== before.desired;
+    return { state, from: before.desired, desired, changed, closedBy: closedBy(spec), lookAgainMs };
   }
 }
 

@@ -95,6 +95,8 @@ describe('a pool in a cluster', () => {
     expect(of(pool({}, { conditions: [starting] }))).not.toHaveProperty('problem');
     expect(of(pool({}, { conditions: [failed] }), slice('a', [{ ip: '10.0.0.1' }]))).not.toHaveProperty('problem');
     expect(of(pool({ suspend: true }))?.problem).toBe('the pool is suspended');
+    const closed = { ...failed, reason: 'OutOfHours', message: 'its schedule allows no replica' };
+    expect(of(pool({ scaling: {} }, { conditions: [closed] }))?.problem).toBe('its schedule allows no replica');
   });
 
   it('is at its URL when the server is external', () => {

@@ -63,6 +63,7 @@ export const serviceLabel = 'kubernetes.io/service-name';
 /** Reasons of `Ready` that say that waiting is in vain, unless somebody acts. */
 const hopeless = new Set([
   'Suspended',
+  'OutOfHours',
   'AuthFailed',
   'NotFound',
   'DigestMismatch',

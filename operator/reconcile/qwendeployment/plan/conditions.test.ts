@@ -50,6 +50,13 @@ const table: Record<string, Case[]> = {
     ['it is idle and may be woken', { scaling }, { replicas: [], desired: 0 }, 'True ScaledToZero'],
     ['no replica was asked for', { replicas: 0 }, { replicas: [], desired: 0 }, 'True ScaledToZero'],
     ['it is suspended', { suspend: true }, { replicas: [], desired: 0 }, 'False Suspended'],
+    [
+      'its schedule allows no replica now',
+      { scaling },
+      { replicas: [], desired: 0, closedBy: '20:00 to 06:00 UTC' },
+      'False OutOfHours',
+    ],
+    ['its last replica answers still', { scaling }, { desired: 0, closedBy: '20:00 to 06:00 UTC' }, 'True Serving'],
     ['it is paused before it had a replica', { paused: true }, { replicas: [], desired: 0 }, 'False Paused'],
     ['it is paused and answers', { paused: true }, {}, 'True Serving'],
     ['the weights are not there', {}, { replicas: [failed('source_not_found')] }, 'False NotFound'],

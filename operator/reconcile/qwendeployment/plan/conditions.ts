@@ -76,13 +76,15 @@ const ready = ({ spec, resolved, observed }: Input, parts: readonly Finding[]): 
   const unreachable = parts.find((part) => part.type === 'RouterProgrammed' && part.reason === 'RouterUnavailable');
   if (unreachable) return fails(type, unreachable.reason, unreachable.message);
   if (canServe) return holds(type, 'Serving', `${readyOf(observed)} of ${observed.desired} replicas answer`);
-  if (observed.desired === 0) return atZero(spec);
+  if (observed.desired === 0) return atZero(spec, observed);
   return fails(type, 'Starting', 'no replica answers yet');
 };
 
 /** No replica is wanted: by design when a request brings one, or when somebody asked for none. */
-function atZero(spec: Spec): Finding {
+function atZero(spec: Spec, { closedBy }: Observed): Finding {
   if (spec.paused) return fails('Ready', 'Paused', 'spec.paused is set: no replica is started');
+  if (closedBy !== undefined)
+    return fails('Ready', 'OutOfHours', `its schedule ${closedBy} allows no replica, and no request starts one`);
   if (isWakeable(spec)) return holds('Ready', 'ScaledToZero', 'idle; the next request starts a replica');
   return holds('Ready', 'ScaledToZero', 'no replica is wanted, and no request starts one');
 }

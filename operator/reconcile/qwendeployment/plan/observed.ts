@@ -23,6 +23,8 @@ export type Observed = {
   refused?: Failure | undefined;
   desired: number;
   scaling: ScaleState | undefined;
+  /** The schedule that allows no replica now, in words. */
+  closedBy?: string | undefined;
   /** `RolloutHealthy` and `Progressing`, as the rollout sees them; undefined where nothing is rolled out. */
   rollout?: readonly Finding[] | undefined;
   /** Does a report about the pool's load reach the scaler? */
