@@ -39,8 +39,10 @@ const awaitsNumber = ({ deployment: { spec }, pool }: PoolSeen): boolean =>
 /** How many replicas there should be where no scaler of ours decides. */
 export function givenReplicas(seen: PoolSeen): number {
   const { plan, deployment } = seen;
-  const { suspend, scaling } = deployment.spec;
+  const { paused, suspend, scaling } = deployment.spec;
   const told = toldReplicas(seen.workloads);
+  // Nothing is changed then, so what there is stays.
+  if ((paused || plan.resolved.blocked) && told !== undefined) return told;
   if (suspend || !scaling || told === undefined || !awaitsNumber(seen)) return plan.initialReplicas;
   // A HorizontalPodAutoscaler leaves a pool at zero alone, unless the cluster lets it go there by itself.
   const least = scaling.owner === 'HPA' && !seen.capabilities.hpaScaleToZero ? 1 : 0;
