@@ -14,6 +14,7 @@ export {
   StatusError,
 } from './client/status-error.ts';
 export type { TransportOptions } from './client/transport.ts';
+export { userAgentOf } from './client/user-agent.ts';
 export { connect, type Connection } from './connection/connection.ts';
 export type { CredentialSource } from './connection/credentials.ts';
 export { Controller, type ControllerOptions, type Reconcile } from './controller/controller.ts';

@@ -4,6 +4,7 @@ import { describeError } from '@qwenfleet/core/errors';
 import { createLogger } from '@qwenfleet/core/log';
 import { randomSeed, seededRng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import { userAgentOf } from '@qwenfleet/kube/client/user-agent';
 import { connect } from '@qwenfleet/kube/connection/connection';
 import { KubeClient } from '@qwenfleet/kube/client/client';
 import { Discovery } from '@qwenfleet/kube/discovery/discovery';
@@ -13,6 +14,7 @@ import { readAdminKey } from './cluster/admin-key.ts';
 import { ClusterOperator } from './cluster/operator.ts';
 import { HealthServer } from './cluster/health-server.ts';
 import { readOperatorConfig } from './config.ts';
+import packageJson from './package.json' with { type: 'json' };
 
 /** Less than operators wait before they look for neighbours again, so that each look sees what is there. */
 const discoveryFreshMs = 10_000;
@@ -23,12 +25,13 @@ const telemetry = new Telemetry('operator', { processMetrics: true });
 const kubeTelemetry = new Telemetry('kube');
 const environment = { clock: systemClock, rng: seededRng(randomSeed()), log, telemetry: kubeTelemetry };
 
+const userAgent = userAgentOf('qwenfleet-operator', packageJson.version);
 const connection = await connect({ from: 'default' }, environment);
 const writes = { perSecond: config.writesPerSecond, burst: config.writesPerSecond * 2 };
-const client = KubeClient.over({ connection, writes }, environment);
+const client = KubeClient.over({ connection, writes, userAgent }, environment);
 // A renewal must not wait behind other requests.
 const leaseConnection = await connect({ from: 'default' }, environment);
-const leaseClient = KubeClient.over({ connection: leaseConnection }, environment);
+const leaseClient = KubeClient.over({ connection: leaseConnection, userAgent }, environment);
 
 /** The namespace of what operators share. */
 const home = config.leaseNamespace ?? connection.namespace;

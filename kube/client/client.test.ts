@@ -9,6 +9,7 @@ import { KubeClient } from './client.ts';
 import { getScale, setScale } from './scale.ts';
 import { conflictingManagers, isAlreadyExists, isConflict, isNotFound, StatusError } from './status-error.ts';
 import type { TransportOptions } from './transport.ts';
+import { userAgentOf } from './user-agent.ts';
 
 let api: ScriptedApi;
 let connection: Connection;
@@ -57,6 +58,20 @@ describe('requests', () => {
     expect(api.received[5]?.body).toEqual({ propagationPolicy: 'Foreground', preconditions: { uid: 'u' } });
     expect(api.received[6]?.headers['content-type']).toBe('application/apply-patch+yaml');
     expect(new Set(api.received.map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer first']));
+  });
+
+  it('say who asks, watches too, where that is given', async () => {
+    const named = KubeClient.over({ connection, userAgent: userAgentOf('widgets', '1.2.0') }, environment);
+    await named.get(configMaps, at);
+    await create().get(configMaps, at);
+    const stop = new AbortController();
+    const watching = async (): Promise<void> => {
+      const options = { resourceVersion: '1', timeoutSeconds: 1, signal: stop.signal };
+      for await (const _event of named.watch(configMaps, options)) stop.abort();
+    };
+    await watching().catch(() => undefined);
+    const own = `widgets/1.2.0 (${process.platform}/${process.arch}) kubernetes`;
+    expect(api.received.map(({ headers }) => headers['user-agent'])).toEqual([own, undefined, own]);
   });
 
   it('patch with the content type of the patch', async () => {

@@ -11,11 +11,13 @@ export const answerBytesMax = 256 * 1024 * 1024;
 /** Told of every answer: its status, or `error` where none came. */
 export type OnAnswer = (call: Call, code: string) => void;
 
+export type Wire = { connection: Connection; onAnswer: OnAnswer; userAgent: string | undefined };
+
 /** Sends one call over the connection and reads its answer whole. */
 export const httpSend =
-  (connection: Connection, onAnswer: OnAnswer): Send =>
+  (wire: Wire): Send =>
   async (call) => {
-    const response = await open(call, { connection, kind: 'requests', onAnswer });
+    const response = await open(call, 'requests', wire);
     const body = await readWhole(response.body, call);
     if (response.statusCode >= 300) throw refusal(response, body);
     return parseJson(body, call);
@@ -23,16 +25,17 @@ export const httpSend =
 
 /** Opens a call whose answer is a stream. */
 export const httpStream =
-  (connection: Connection, onAnswer: OnAnswer): Send<AsyncIterable<Uint8Array>> =>
+  (wire: Wire): Send<AsyncIterable<Uint8Array>> =>
   async (call) => {
-    const response = await open(call, { connection, kind: 'watches', onAnswer });
+    const response = await open(call, 'watches', wire);
     if (response.statusCode >= 300) throw refusal(response, await readWhole(response.body, call));
     return readable(response.body, call);
   };
 
 async function open(
   call: Call,
-  { connection, kind, onAnswer }: { connection: Connection; kind: 'requests' | 'watches'; onAnswer: OnAnswer },
+  kind: 'requests' | 'watches',
+  { connection, onAnswer, userAgent }: Wire,
 ): Promise<Dispatcher.ResponseData> {
   try {
     const access = await connection.access();
@@ -42,6 +45,7 @@ async function open(
       signal: call.signal ?? null,
       headers: {
         accept: 'application/json',
+        ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
         ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
         ...access.headers,
       },

@@ -14,9 +14,11 @@ export type TransportOptions = {
   callMs?: number;
   /** For one attempt. */
   attemptMs?: number;
+  /** Who asks, see `userAgentOf`. */
+  userAgent?: string | undefined;
 };
 
-const defaults = { writes: { perSecond: 20, burst: 40 }, callMs: 60_000, attemptMs: 30_000 };
+const defaults = { writes: { perSecond: 20, burst: 40 }, callMs: 60_000, attemptMs: 30_000, userAgent: undefined };
 
 /** Calls over one connection, with everything that holds for all of them. */
 export class Transport {
@@ -35,7 +37,7 @@ export class Transport {
   ) {
     this.#options = { ...defaults, ...options };
     this.#environment = environment;
-    const { connection, callMs, attemptMs, writes } = this.#options;
+    const { connection, callMs, attemptMs, writes, userAgent } = this.#options;
     const { clock, telemetry } = environment;
     this.#bucket = shared.bucket ?? new TokenBucket(clock, writes);
     const attempt: Wrap[] = [
@@ -45,9 +47,10 @@ export class Transport {
       ...(shared.fence ? [fenced(shared.fence, clock)] : []),
     ];
     const call = [rateLimited(this.#bucket, clock), within(callMs, clock), retried(environment)];
-    const count: OnAnswer = ({ verb }, code) => telemetry?.count('kubeRequests', { verb, code });
-    this.send = wrapped(httpSend(connection, count), [...call, ...attempt]);
-    this.stream = wrapped(httpStream(connection, count), attempt);
+    const onAnswer: OnAnswer = ({ verb }, code) => telemetry?.count('kubeRequests', { verb, code });
+    const wire = { connection, onAnswer, userAgent };
+    this.send = wrapped(httpSend(wire), [...call, ...attempt]);
+    this.stream = wrapped(httpStream(wire), attempt);
   }
 
   withFence(fence: Fence): Transport {

@@ -3,6 +3,7 @@ import { parseConfig } from '@qwenfleet/core/config';
 import { routerConfigSchema, type RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { createLogger } from '@qwenfleet/core/log';
 import { KubeClient } from '@qwenfleet/kube/client/client';
+import { userAgentOf } from '@qwenfleet/kube/client/user-agent';
 import { connect, type Connection } from '@qwenfleet/kube/connection/connection';
 import type { CredentialSource } from '@qwenfleet/kube/connection/credentials';
 import { systemEnvironment, type Environment } from '@qwenfleet/kube/environment';
@@ -11,6 +12,7 @@ import type { KubeObject } from '@qwenfleet/kube/object';
 import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { resource } from '@qwenfleet/kube/resource';
+import packageJson from '../../package.json' with { type: 'json' };
 import type { Discovery, Heard } from '../discovery.ts';
 import { endpointSliceSchema, poolObjectSchema, snapshotOf, serviceLabel } from './snapshot.ts';
 import { wakePool } from './wake.ts';
@@ -27,6 +29,7 @@ const configEntry = 'config.json';
 /** Several changes of one moment become one snapshot. */
 const settleMs = 50;
 const connectRetryMs = 2_000;
+const userAgent = userAgentOf('qwenfleet-router', packageJson.version);
 
 const qwenDeployments = resource<KubeObject>({ apiVersion: 'qwenfleet.io/v1alpha1', kind: 'QwenDeployment' });
 
@@ -75,7 +78,7 @@ class KubeSession {
     const connection = await this.#connect();
     if (!connection) return;
     this.#connection = connection;
-    const client = KubeClient.over({ connection }, this.#environment);
+    const client = KubeClient.over({ connection, userAgent }, this.#environment);
     this.#client = client;
     const namespace = this.#namespace;
     const { secretName } = this.#options;
