@@ -59,7 +59,7 @@ export const runtimeConfigSchema = z.strictObject({
     .strictObject({
       /** In memory at once. Of those with a name, the ones that were asked for last are. */
       places: z.int().min(1).max(64).default(8),
-      /** The largest rank; memory and time go by it, not by what an adapter has. */
+      /** The largest rank; memory goes by it, time by the ranks of those that share a step. */
       rankMax: z.int().min(1).max(512).default(16),
       /** With a name, at most. */
       namesMax: z.int().min(1).max(10_000).default(256),

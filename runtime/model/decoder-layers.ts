@@ -1,6 +1,6 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { AdapterLayers } from './adapter/adapter-layers.ts';
-import type { Projection } from './adapter/projection.ts';
+import type { SiteName } from './adapter/projection.ts';
 import { expertsLayer } from './experts.ts';
 import type { DecoderDescription } from './family/family.ts';
 import { LinearBuilder } from './linear.ts';
@@ -72,7 +72,7 @@ export class DecoderLayers {
     const attended = this.#attention(layer, hidden);
     const columns = heads * headSize;
     const o = { tensor: `${name}.self_attn.o_proj.weight`, rows: hiddenSize };
-    const projected = this.#adapted(layer, this.#apply(`${own}_o`, attended, [o], columns), attended, ['o']);
+    const projected = this.#adapted(layer, this.#apply(`${own}_o`, attended, [o], columns), attended, 'o');
     const middle = this.#skipNorm(
       projected,
       residual,
@@ -95,17 +95,17 @@ export class DecoderLayers {
       return expertsLayer(this.#graph, this.#linear, experts, hidden, { tensors, name: own, hiddenSize, quantization });
     const parts = ['gate', 'up'].map((which) => ({ tensor: `${tensors}.${which}_proj.weight`, rows: feedForwardSize }));
     const product = this.#apply(`${own}_gate_up`, hidden, parts, hiddenSize);
-    const gateUp = this.#adapted(layer, product, hidden, ['gate', 'up']);
+    const gateUp = this.#adapted(layer, product, hidden, 'gate_up');
     this.#graph.node('Split', [gateUp], [`${own}_gate`, `${own}_up`], { axis: -1, num_outputs: 2 });
     // SiLU is QuickGelu with alpha 1: x * sigmoid(x).
     const activated = this.#graph.contrib('QuickGelu', [`${own}_gate`], [`${own}_activated`], { alpha: { float: 1 } });
     const gated = this.#graph.node('Mul', [activated, `${own}_up`], [`${own}_gated`]);
     const down = { tensor: `${tensors}.down_proj.weight`, rows: hiddenSize };
-    return this.#adapted(layer, this.#apply(`${own}_down`, gated, [down], feedForwardSize), gated, ['down']);
+    return this.#adapted(layer, this.#apply(`${own}_down`, gated, [down], feedForwardSize), gated, 'down');
   }
 
-  #adapted(layer: number, product: string, input: string, of: readonly Projection[]): string {
-    return this.#options.adapterLayers?.add(layer, product, input, of) ?? product;
+  #adapted(layer: number, product: string, input: string, site: SiteName): string {
+    return this.#options.adapterLayers?.add(layer, product, input, site) ?? product;
   }
 
   /** GroupQueryAttention with the rotary embedding inside; a cache is read and written in place. */
@@ -144,7 +144,7 @@ export class DecoderLayers {
     const parts = [part('q', heads), part('k', keyValueHeads), part('v', keyValueHeads)];
     // What attention looks at decides everything after it: mean KL against float32 halves, for a sixth of the products.
     const product = this.#apply(`${own}_qkv`, hidden, parts, hiddenSize, true);
-    let packed = this.#adapted(layer, product, hidden, ['q', 'k', 'v']);
+    let packed = this.#adapted(layer, product, hidden, 'qkv');
     if (queryKeyValueBias) packed = this.#graph.node('Add', [packed, this.#bias(layer, parts)], [`${own}_qkv_biased`]);
     if (!queryKeyNorm) return [packed, '', ''];
     const sizes = this.#graph.int64s(`${own}_qkv_sizes`, [

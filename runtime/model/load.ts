@@ -4,7 +4,7 @@ import { OrtGenerator, type DecoderShape } from '../backend/ort/generator.ts';
 import type { Encoder, Generator, LoadOptions } from '../backend/backend.ts';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
-import { projectionsOf } from './adapter/projection.ts';
+import { sitesOf } from './adapter/projection.ts';
 import { decoderNames } from './decoder-graph.ts';
 import { embedderNames } from './embedder-graph.ts';
 import { encoderNames } from './encoder-graph.ts';
@@ -47,7 +47,7 @@ export async function loadModel(
 
 const decoderShape = (description: DecoderDescription): DecoderShape => ({
   ...description,
-  projections: projectionsOf(description),
+  sites: sitesOf(description),
 });
 
 /** An embedder's tables reach as far as the pool wants, an encoder's as far as it was trained. */

@@ -77,7 +77,7 @@ describe.each(['llama', 'qwen2', 'qwen3', 'qwen3-moe'])('adapters of %s', (check
     ['int4', 'different ones', [2, 0, 3, 1]],
   ] as const)('share a batch of %s, %s, each as it is alone', async (quantization, _, places) => {
     const stacked = await opened(checkpoint, { adapters, quantization });
-    await placeAll(stacked, checkpoint, [folder(1), folder(2), folder(3, { of: ['q', 'v'] })]);
+    await placeAll(stacked, checkpoint, [folder(1), folder(2, { rank: 7 }), folder(3, { of: ['q', 'v'] })]);
     const prompts = [prompt(5, 2), prompt(17, 3), prompt(9, 4), prompt(12, 5)];
     const alone: Float32Array[] = [];
     for (const [at, tokens] of prompts.entries())

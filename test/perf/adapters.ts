@@ -25,6 +25,7 @@ const { values } = parseArgs({
   options: {
     shape: { ...text, default: 'qwen3-0.6b' },
     rank: { ...text, default: '16' },
+    'rank-max': { ...text, default: '64' },
     of: { ...text, default: projections.join() },
     quantization: { ...text, default: 'int8' },
     rounds: { ...text, default: '9' },
@@ -34,8 +35,14 @@ const { values } = parseArgs({
 const shape = values.shape as ShapeName;
 const of = values.of.split(',') as Projection[];
 const rank = Number(values.rank);
+const rankMax = Number(values['rank-max']);
 const rounds = Number(values.rounds);
-if (!(shape in shapes) || !of.every((each) => projections.includes(each)) || !(rank >= 1) || !(rounds >= 1)) {
+if (
+  !(shape in shapes) ||
+  !of.every((each) => projections.includes(each)) ||
+  !(rank >= 1 && rank <= rankMax) ||
+  !(rounds >= 1)
+) {
   process.stderr.write(`--shape is one of ${Object.keys(shapes).join(', ')}, --of some of ${projections.join()}\n`);
   process.exitCode = 2;
 } else await bench();
@@ -72,7 +79,7 @@ async function opened(checkpoint: string, cacheDir: string, adapters: boolean): 
     threads: availableParallelism(),
     quantization: values.quantization as Quantization,
     cacheDir,
-    ...(adapters ? { adapters: { places, rankMax: rank } } : {}),
+    ...(adapters ? { adapters: { places, rankMax } } : {}),
   });
   if (loaded.kind !== 'generator') throw new Error('no generator');
   return loaded;
@@ -123,7 +130,7 @@ async function stepMs(model: Generator, batch: number, adapterOf: (row: number) 
 
 function print(rows: readonly Row[]): void {
   const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
-  const setting = { shape, quantization: values.quantization, rank, of, rounds };
+  const setting = { shape, quantization: values.quantization, rank, rankMax, of, rounds };
   if (values.json) return void process.stdout.write(`${JSON.stringify({ machine, ...setting, rows }, null, 2)}\n`);
   const columns = [
     { title: 'ADAPTERS' },
@@ -133,7 +140,7 @@ function print(rows: readonly Row[]): void {
   ] as const;
   const cells = rows.map((row) => [row.adapters, String(row.batch), showSpread(row.stepMs, 1), showSpread(row.ratio)]);
   process.stdout.write(
-    `${machine}\n${shape} in ${setting.quantization}, rank ${rank} of ${of.join(', ')}; ${rounds} rounds\n\n`,
+    `${machine}\n${shape} in ${setting.quantization}, rank ${rank} of ${rankMax} in ${of.join(', ')}; ${rounds} rounds\n\n`,
   );
   process.stdout.write(`${renderTable([...columns], cells, 100)}\n`);
 }

@@ -6,24 +6,28 @@ import { Tensor } from './session.ts';
 
 export type AdapterShape = {
   layers: number;
-  /** Each maps `columns` values to `rows`. */
-  projections: readonly { name: string; rows: number; columns: number }[];
+  /** Projections that take their rows together; each maps `columns` values to `rows`. */
+  sites: readonly { name: string; projections: readonly { name: string; rows: number; columns: number }[] }[];
 };
 
 export type AdapterInputNames = {
-  rows: string;
+  rows: (site: string) => string;
   down: (projection: string) => string;
   up: (projection: string) => string;
 };
 
-/** A projection's matrices of all places and layers: `[places * layers, columns, rankMax]` and `[.., rankMax, rows]`. */
+/** A projection's matrices, a row for each place, rank and layer: `[.., columns]` and `[.., rows]`. */
 type Stack = { name: string; rows: number; columns: number; down: Float32Array; up: Float32Array };
+type Site = { name: string; stacks: readonly Stack[] };
+
+/** By site: the largest rank of an adapter, or of those of a step. */
+export type Ranks = readonly number[];
 
 const floatBytes = 4;
 
 /**
- * The matrices of all adapters, as the graph's inputs. Place 0 holds zeros and is nobody's. What an adapter has fewer than
- * `rankMax` is zeros, which add nothing.
+ * The matrices of all adapters, as the graph's inputs. Place 0 holds zeros and is nobody's. What an adapter has less of
+ * than others in a step is zeros, which add nothing.
  */
 export class AdapterStacks implements AdapterPlaces {
   readonly count: number;
@@ -31,62 +35,98 @@ export class AdapterStacks implements AdapterPlaces {
   readonly bytes: number;
   readonly #layers: number;
   readonly #memory: MemoryBlock;
-  readonly #stacks: readonly Stack[];
-  /** By place that has been written: which projections its adapter changes, a bit for each. */
-  readonly #changes = new Map([[0, 0]]);
+  readonly #sites: readonly Site[];
+  /** By site: which rows each sequence takes, layer 0's. */
+  readonly #lists: readonly BigInt64Array[];
+  /** By place that has been written. */
+  readonly #ranks = new Map<number, Ranks>();
   #writing: Promise<unknown> = Promise.resolve();
   #released = false;
 
-  /** Throws `engine_failed` when there is no memory for them. */
-  constructor({ layers, projections }: AdapterShape, { places, rankMax }: { places: number; rankMax: number }) {
+  /**
+   * @param sequences that may share a step.
+   * Throws `engine_failed` when there is no memory for them.
+   */
+  constructor(
+    { layers, sites }: AdapterShape,
+    { places, rankMax }: { places: number; rankMax: number },
+    sequences: number,
+  ) {
     this.count = places;
     this.rankMax = rankMax;
     this.#layers = layers;
-    const matrices = (places + 1) * layers * rankMax;
-    const floats = projections.reduce((sum, { rows, columns }) => sum + matrices * (rows + columns), 0);
-    this.#memory = new MemoryBlock(floats * floatBytes);
+    const rowCount = (places + 1) * rankMax * layers;
+    const widths = sites.flatMap(({ projections }) => projections.map(({ rows, columns }) => rows + columns));
+    const lists = sites.length * sequences * rankMax;
+    const floats = rowCount * widths.reduce((sum, width) => sum + width, 0);
+    this.#memory = new MemoryBlock(lists * 8 + floats * floatBytes);
     this.bytes = this.#memory.bytes;
     const { buffer } = this.#memory;
-    let at = 0;
+    this.#lists = sites.map(
+      (_, site) => new BigInt64Array(buffer, site * sequences * rankMax * 8, sequences * rankMax),
+    );
+    let at = lists * 8;
     const next = (length: number): Float32Array => {
       const piece = new Float32Array(buffer, at, length);
       at += length * floatBytes;
       return piece;
     };
-    this.#stacks = projections.map((shape) => ({
-      ...shape,
-      down: next(matrices * shape.columns),
-      up: next(matrices * shape.rows),
+    this.#sites = sites.map(({ name, projections }) => ({
+      name,
+      stacks: projections.map((shape) => ({
+        ...shape,
+        down: next(rowCount * shape.columns),
+        up: next(rowCount * shape.rows),
+      })),
     }));
     for (const stack of this.#stacks) this.#clear(stack, 0);
+    this.#ranks.set(
+      0,
+      this.#sites.map(() => 0),
+    );
   }
 
   /** Names of the graph's inputs, in the order of `tensors`. */
-  names({ down, up }: AdapterInputNames): string[] {
-    return this.#stacks.flatMap(({ name }) => [down(name), up(name)]);
+  names({ rows, down, up }: AdapterInputNames): string[] {
+    return this.#sites.flatMap((site) => [
+      rows(site.name),
+      ...site.stacks.flatMap(({ name }) => [down(name), up(name)]),
+    ]);
   }
 
   /** Whether every row's adapter is there. */
   knows(rows: readonly StepRow[]): boolean {
-    return rows.every(({ adapter = 0 }) => this.#changes.has(adapter));
+    return rows.every(({ adapter = 0 }) => this.#ranks.has(adapter));
   }
 
-  /** Which projections the adapters of these rows change, a bit for each. */
-  changedBy(rows: readonly StepRow[]): number {
-    return rows.reduce((changes, { adapter = 0 }) => changes | (this.#changes.get(adapter) ?? 0), 0);
+  /** What these rows need. */
+  ranksOf(rows: readonly StepRow[]): Ranks {
+    const places = new Set(rows.map(({ adapter = 0 }) => adapter));
+    return this.#sites.map((_, site) => Math.max(...[...places].map((place) => this.#ranks.get(place)?.[site] ?? 0)));
   }
 
-  /** The row of a place in the stacks, before that of its layer. */
-  rowOf = (place: number): number => place * this.#layers;
+  /** Writes which rows of the stacks each sequence takes. */
+  fill(rows: readonly StepRow[], ranks: Ranks): void {
+    this.#lists.forEach((list, site) => {
+      const rank = ranks[site] ?? 0;
+      rows.forEach(({ adapter = 0 }, index) => {
+        for (let at = 0; at < rank; at += 1)
+          list[index * rank + at] = BigInt((adapter * this.rankMax + at) * this.#layers);
+      });
+    });
+  }
 
-  /** Two for each projection, of rank 0 where nothing is changed. */
-  tensors(changed: number): Tensor[] {
-    const matrices = (this.count + 1) * this.#layers;
-    return this.#stacks.flatMap(({ rows, columns, down, up }, bit) => {
-      const rank = (changed & (1 << bit)) === 0 ? 0 : this.rankMax;
+  /** For each site the rows that are taken, and its stacks. Where nothing is taken, one list does for all sequences. */
+  tensors(sequences: number, ranks: Ranks): Tensor[] {
+    const rowCount = (this.count + 1) * this.rankMax * this.#layers;
+    return this.#sites.flatMap(({ stacks }, site) => {
+      const rank = ranks[site] ?? 0;
       return [
-        new Tensor(this.#addressOf(down), [matrices, columns, rank], 'float32'),
-        new Tensor(this.#addressOf(up), [matrices, rank, rows], 'float32'),
+        new Tensor(this.#addressOf(this.#lists[site]), [rank === 0 ? 1 : sequences, rank], 'int64'),
+        ...stacks.flatMap(({ rows, columns, down, up }) => [
+          new Tensor(this.#addressOf(down), [rowCount, columns], 'float32'),
+          new Tensor(this.#addressOf(up), [rowCount, rows], 'float32'),
+        ]),
       ];
     });
   }
@@ -112,19 +152,23 @@ export class AdapterStacks implements AdapterPlaces {
   }
 
   async #write(place: number, matrices: Iterable<AdapterMatrix>): Promise<void> {
-    this.#changes.delete(place);
+    this.#ranks.delete(place);
     for (const stack of this.#stacks) {
       await this.#turn();
       this.#clear(stack, place);
     }
-    let changes = 0;
+    const ranks = this.#sites.map(() => 0);
     for (const matrix of matrices) {
       await this.#turn();
-      const bit = this.#stacks.findIndex(({ name }) => name === matrix.projection);
-      this.#put(this.#stacks[bit], place, matrix);
-      changes |= 1 << bit;
+      const site = this.#sites.findIndex(({ stacks }) => stacks.some(({ name }) => name === matrix.projection));
+      this.#put(
+        this.#sites[site]?.stacks.find(({ name }) => name === matrix.projection),
+        place,
+        matrix,
+      );
+      ranks[site] = Math.max(ranks[site] ?? 0, matrix.rank);
     }
-    this.#changes.set(place, changes);
+    this.#ranks.set(place, ranks);
   }
 
   /** Memory that was used before is not zero. */
@@ -135,7 +179,6 @@ export class AdapterStacks implements AdapterPlaces {
     }
   }
 
-  /** Both are transposed: what is multiplied by a row of numbers is read front to back. */
   #put(stack: Stack | undefined, place: number, { layer, rank, down, up }: AdapterMatrix): void {
     const fits =
       stack !== undefined &&
@@ -144,15 +187,17 @@ export class AdapterStacks implements AdapterPlaces {
       down.length === rank * stack.columns &&
       up.length === rank * stack.rows;
     if (!fits) throw new FleetError('engine_failed', 'A matrix of an adapter does not fit the model.');
-    const { rankMax } = this;
     const { rows, columns } = stack;
-    const downAt = (place * this.#layers + layer) * columns * rankMax;
-    for (let column = 0; column < columns; column += 1)
-      for (let at = 0; at < rank; at += 1)
-        stack.down[downAt + column * rankMax + at] = down[at * columns + column] ?? 0;
-    const upAt = (place * this.#layers + layer) * rankMax * rows;
-    for (let at = 0; at < rank; at += 1)
-      for (let row = 0; row < rows; row += 1) stack.up[upAt + at * rows + row] = up[row * rank + at] ?? 0;
+    for (let at = 0; at < rank; at += 1) {
+      const to = (place * this.rankMax + at) * this.#layers + layer;
+      stack.down.set(down.subarray(at * columns, (at + 1) * columns), to * columns);
+      // Transposed: what is multiplied by one number lies side by side.
+      for (let row = 0; row < rows; row += 1) stack.up[to * rows + row] = up[row * rank + at] ?? 0;
+    }
+  }
+
+  get #stacks(): Stack[] {
+    return this.#sites.flatMap(({ stacks }) => stacks);
   }
 
   async #turn(): Promise<void> {
@@ -160,7 +205,7 @@ export class AdapterStacks implements AdapterPlaces {
     if (this.#released) throw new FleetError('engine_failed', 'The model has been released.');
   }
 
-  #addressOf({ byteOffset }: Float32Array): bigint {
-    return this.#memory.address + BigInt(byteOffset);
+  #addressOf(view: { byteOffset: number } | undefined): bigint {
+    return this.#memory.address + BigInt(view?.byteOffset ?? 0);
   }
 }

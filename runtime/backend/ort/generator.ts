@@ -11,8 +11,8 @@ export type DecoderShape = {
   keyValueHeads: number;
   headSize: number;
   vocabularySize: number;
-  /** Those that adapters may change. */
-  projections?: AdapterShape['projections'];
+  /** What adapters may change. */
+  sites?: AdapterShape['sites'];
 };
 
 /** What the graph calls its ends; shapes are in the graph builder's table of the same fields. */
@@ -76,7 +76,7 @@ export class OrtGenerator implements Generator {
     this.slots = options.slots;
     this.slotTokens = options.slotTokens;
     this.vocabularySize = shape.vocabularySize;
-    this.adapters = options.adapters && new AdapterStacks({ projections: [], ...shape }, options.adapters);
+    this.adapters = options.adapters && new AdapterStacks({ sites: [], ...shape }, options.adapters, options.slots);
     try {
       [this.#cache, this.#logits, this.#inputMemory] = allocated([
         2 * shape.layers * this.#plane(),
@@ -93,7 +93,7 @@ export class OrtGenerator implements Generator {
     const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
     const past = layers.flatMap((layer) => [names.pastKey(layer), names.pastValue(layer)]);
     const present = layers.flatMap((layer) => [names.presentKey(layer), names.presentValue(layer)]);
-    const adapters = this.adapters ? [names.adapters.rows, ...this.adapters.names(names.adapters)] : [];
+    const adapters = this.adapters?.names(names.adapters) ?? [];
     this.#inputNames = new NameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past, ...adapters]);
     this.#outputNames = new NameArray([names.logits, ...present]);
   }
@@ -120,7 +120,7 @@ export class OrtGenerator implements Generator {
     const wanted = rowsWanted(step);
     // A run always computes one row at least: ONNX Runtime has no output of no rows.
     const rowsComputed = Math.max(1, wanted);
-    this.#inputs.fill(step, width, rowsComputed, this.adapters);
+    this.#inputs.fill(step, width, rowsComputed);
     const feeds = this.#bind(step, width, rowsComputed);
     const run = this.#session.run(this.#inputNames, this.#outputNames, feeds);
     this.#running = run.catch(() => undefined);
@@ -186,8 +186,9 @@ export class OrtGenerator implements Generator {
   /** Tensors over the same memory, kept for each shape; the oldest go when there are too many. */
   #bind({ firstSlot, rows }: Step, width: number, wanted: number): BoundFeeds {
     const sequences = rows.length;
-    const changed = this.adapters?.changedBy(rows) ?? 0;
-    const key = `${firstSlot},${sequences},${width},${wanted},${changed}`;
+    const ranks = this.adapters?.ranksOf(rows) ?? [];
+    this.adapters?.fill(rows, ranks);
+    const key = [firstSlot, sequences, width, wanted, ...ranks].join();
     const known = this.#feeds.get(key);
     if (known) return known;
     if (this.#feeds.size >= feedsMax) this.#forgetOldest();
@@ -198,10 +199,7 @@ export class OrtGenerator implements Generator {
       return new Tensor(at, [sequences, keyValueHeads, this.slotTokens, headSize], 'float32');
     });
     const inputs = this.#inputs.tensors(sequences, width, wanted);
-    // Nothing is added to any of them: one row does for all.
-    const adapters = this.adapters
-      ? [this.#inputs.adapterRows(changed === 0 ? 1 : sequences), ...this.adapters.tensors(changed)]
-      : [];
+    const adapters = this.adapters?.tensors(sequences, ranks) ?? [];
     const logits = new Tensor(this.#logits.address, [wanted, vocabularySize], 'float32');
     const feeds: BoundFeeds = {
       inputs: BigUint64Array.from([...inputs, ...cache, ...adapters], (tensor) => tensor.address),
@@ -246,10 +244,9 @@ class StepInputs {
   readonly #lengths: Int32Array;
   readonly #longest: Int32Array;
   readonly #wanted: BigInt64Array;
-  readonly #adapterRows: BigInt64Array;
 
   static bytes(slots: number): number {
-    return (Math.max(stepTokensMax, slots) + 2 * slots) * 8 + (slots + 2) * 8;
+    return (Math.max(stepTokensMax, slots) + slots) * 8 + (slots + 2) * 8;
   }
 
   /** @param memory at least `bytes(slots)`. */
@@ -259,17 +256,15 @@ class StepInputs {
     const { buffer } = this.#memory;
     this.#tokens = new BigInt64Array(buffer, 0, tokens);
     this.#wanted = new BigInt64Array(buffer, tokens * 8, slots);
-    this.#adapterRows = new BigInt64Array(buffer, (tokens + slots) * 8, slots);
-    this.#lengths = new Int32Array(buffer, (tokens + 2 * slots) * 8, slots);
-    this.#longest = new Int32Array(buffer, (tokens + 2 * slots) * 8 + Math.ceil(slots / 2) * 8, 1);
+    this.#lengths = new Int32Array(buffer, (tokens + slots) * 8, slots);
+    this.#longest = new Int32Array(buffer, (tokens + slots) * 8 + Math.ceil(slots / 2) * 8, 1);
   }
 
-  fill(step: Step, width: number, wanted: number, adapters: AdapterStacks | undefined): void {
+  fill(step: Step, width: number, wanted: number): void {
     let longest = 0;
     step.rows.forEach((row, index) => {
       for (let at = 0; at < width; at += 1) this.#tokens[index * width + at] = BigInt(row.tokens[at] ?? 0);
       this.#lengths[index] = row.past + width - 1;
-      this.#adapterRows[index] = BigInt(adapters?.rowOf(row.adapter ?? 0) ?? 0);
       longest = Math.max(longest, row.past + width);
     });
     this.#longest[0] = longest;
@@ -285,10 +280,6 @@ class StepInputs {
       new Tensor(this.#at(this.#longest), [], 'int32'),
       new Tensor(this.#at(this.#wanted), [wanted], 'int64'),
     ];
-  }
-
-  adapterRows(count: number): Tensor {
-    return new Tensor(this.#at(this.#adapterRows), [count], 'int64');
   }
 
   #at({ byteOffset }: { byteOffset: number }): bigint {

@@ -13,6 +13,26 @@ export const moduleOf = (projection: Projection): string =>
 
 const feedForward: ReadonlySet<Projection> = new Set(['gate', 'up', 'down']);
 
+/** Projections of one input, whose products the graph has side by side. */
+export const sites = {
+  qkv: ['q', 'k', 'v'],
+  o: ['o'],
+  gate_up: ['gate', 'up'],
+  down: ['down'],
+} as const satisfies Record<string, readonly Projection[]>;
+export type SiteName = keyof typeof sites;
+export type Site = { name: SiteName; projections: ProjectionShape[] };
+
+/** Those whose projections a decoder has. */
+export function sitesOf(model: Pick<DecoderDescription, ShapeField>): Site[] {
+  const shapes = projectionsOf(model);
+  return (Object.keys(sites) as SiteName[]).flatMap((name) => {
+    const own: readonly Projection[] = sites[name];
+    const projections = shapes.filter((shape) => own.includes(shape.name));
+    return projections.length === 0 ? [] : [{ name, projections }];
+  });
+}
+
 /** Those that a decoder has; experts have matrices of their own, which no adapter changes. */
 export function projectionsOf(model: Pick<DecoderDescription, ShapeField>): ProjectionShape[] {
   const { hiddenSize, heads, keyValueHeads, headSize, feedForwardSize, experts } = model;
