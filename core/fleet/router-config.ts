@@ -28,6 +28,8 @@ export const poolConfigSchema = z.strictObject({
   tier: tierSchema,
   /** Names a client may ask for besides the pool's own: served name, aliases, adapters. */
   models: z.array(z.string().min(1)).default([]),
+  /** Those of `models` that the pool's own server knows by the same name. */
+  adapters: z.array(z.string().min(1)).optional(),
   /** What the pool's own server calls the model. */
   upstreamModel: z.string().min(1),
   engine: z.enum(['qwen', 'vllm', 'external', 'triton']),

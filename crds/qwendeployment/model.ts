@@ -50,7 +50,9 @@ export const modelSchema = z
 export const adapterSchema = z
   .strictObject({
     name: name('The name that clients ask for to get the model with this adapter.'),
-    uri: uri('Where the adapter is; the same schemes as model.uri.'),
+    uri: uri(
+      'Folder that PEFT saved: hf://, s3:// or wheel://, of the same kind as model.uri; on one machine file://, too.',
+    ),
     revision: text('Commit, tag or digest.', 128).optional(),
   })
   .describe('A LoRA adapter.');
@@ -59,5 +61,5 @@ export const adaptersSchema = listMap(
   adapterSchema,
   'name',
   32,
-  'LoRA adapters served beside the model, each under its own name.',
+  'LoRA adapters served beside the model, each under its own name, by the qwen engine.',
 );

@@ -15,7 +15,6 @@ describe('a cluster', () => {
   });
 
   it.each([
-    ['adapters', { adapters: [{ name: 'a', uri: 'hf://a/b' }] }, 'spec.adapters'],
     [
       'a Secret that no address asks for',
       { model: { uri: 'pvc://a', secretRef: { name: 'a' } } },

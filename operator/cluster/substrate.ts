@@ -15,14 +15,12 @@ const schemeOf = ({ model }: Spec): string | undefined => model.uri?.split('://'
 /** Sources that ask for no secret; a Secret beside one of these is a misunderstanding. */
 const openSchemes: readonly (string | undefined)[] = ['pvc', 'https', 'wheel', 'file'];
 
+/** Those by which the runtime pulls folders by itself. */
+const folderSchemes = ['hf', 's3', 'wheel'];
+
 /** Fields that nothing in a cluster acts on yet. */
 const gaps: readonly Gap<Spec>[] = [
   ...cacheGaps,
-  {
-    path: 'spec.adapters',
-    reason: 'adapters are not loaded yet',
-    applies: ({ adapters }) => (adapters?.length ?? 0) > 0,
-  },
   {
     path: 'spec.model.secretRef',
     reason: 'this kind of address asks for no secret; hf://, s3:// and oci:// do',
@@ -56,6 +54,8 @@ export function clusterSubstrate(capabilities: Capabilities): Substrate {
     name: 'this cluster',
     engines: engineTypes,
     schemes: podSchemes,
+    // A pod has the credentials and the way out that its model needs.
+    adapterSchemes: (model) => folderSchemes.filter((scheme) => scheme === model),
     threads: threadsDefault,
     reservesCpu: true,
     accelerators: true,

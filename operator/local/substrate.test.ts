@@ -14,7 +14,6 @@ describe('processes of this machine', () => {
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ['spec.adapters', { adapters: [{ name: 'tone', uri: 'hf://a/b' }] }],
     ['spec.parallelism', { parallelism: { tensor: 1 } }],
     ['spec.scheduling', { scheduling: { nodeSelector: { zone: 'a' } } }],
     ['spec.podTemplate', { podTemplate: { spec: {} } }],

@@ -10,11 +10,6 @@ const plain = specSchema.parse({ tier: 'small' });
 /** Fields that mean something to a cluster, or to later work, and nothing to processes of one machine. */
 const gaps: readonly Gap<QwenDeployment['spec']>[] = [
   {
-    path: 'spec.adapters',
-    reason: 'adapters are not loaded yet',
-    applies: ({ adapters }) => (adapters?.length ?? 0) > 0,
-  },
-  {
     path: 'spec.parallelism',
     reason: 'a model runs in one process on this machine',
     applies: ({ parallelism }) => parallelism !== undefined,
@@ -115,6 +110,7 @@ export const localSubstrate: Substrate = {
   name: 'this machine',
   engines: ['qwen', 'external'],
   schemes: ['hf', 's3', 'wheel', 'file', 'https'],
+  adapterSchemes: () => ['hf', 's3', 'wheel', 'file'],
   threads: Math.min(threadsMax, availableParallelism()),
   reservesCpu: false,
   accelerators: false,

@@ -25,6 +25,8 @@ export type Substrate = {
   name: string;
   engines: readonly EngineType[];
   schemes: readonly UriScheme[];
+  /** Those by which replicas reach adapters, beside a model of this scheme. */
+  adapterSchemes: (model: string) => readonly string[];
   /** CPU threads that a replica gets where nobody says. */
   threads: number;
   /** Does a replica have the CPU of its hardware class for itself? Then it gets as many threads. */

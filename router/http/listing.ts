@@ -17,6 +17,7 @@ export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
       ...common,
       id,
       status,
+      ...(config.adapters?.includes(id) ? { parent: config.name } : {}),
       pool: config.name,
       tier: config.tier,
       context_length: config.contextLength,

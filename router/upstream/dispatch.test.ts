@@ -55,6 +55,29 @@ const stream = { stream: true };
 const attempts = (): number => upstreams.reduce((sum, { calls }) => sum + calls.length, 0);
 const report = () => router.service.fleet.pools[0]?.report;
 
+describe('what a pool’s server is asked for', () => {
+  it('is its own model, whatever the client calls it, or an adapter by its name', async () => {
+    const upstream = await serveUpstream(completes());
+    upstreams.push(upstream);
+    const config = { models: ['qwen', 'tone'], adapters: ['tone'], upstreamModel: 'up' };
+    router = await startRouter([{ config, servers: [upstream.url] }]);
+    for (const model of ['small', 'qwen', 'tone', 'auto']) await readStream(await router.chat({ ...stream, model }));
+    expect(upstream.calls.map(({ text }) => (JSON.parse(text) as { model: string }).model)).toEqual([
+      'up',
+      'up',
+      'tone',
+      'up',
+    ]);
+    const list = (await (await fetch(`${router.url}/v1/models`)).json()) as { data: { id: string; parent?: string }[] };
+    expect(list.data.map(({ id, parent }) => [id, parent])).toEqual([
+      ['auto', undefined],
+      ['small', undefined],
+      ['qwen', undefined],
+      ['tone', 'small'],
+    ]);
+  });
+});
+
 describe('before the first byte', () => {
   it.each<[string, Script]>([
     ['hangs up', hangsUp],

@@ -1,7 +1,7 @@
 import { backoffMs } from '@qwenfleet/core/backoff';
 import type { Clock } from '@qwenfleet/core/clock';
 import { asFleetError, type FleetError } from '@qwenfleet/core/errors';
-import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
+import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
 import type { HeaderReader } from '../policy/canary/arms.ts';
@@ -73,7 +73,7 @@ async function tryOnce(
   try {
     // Read now: the pool may have been given another model while the request waited.
     const { config } = pool;
-    const request = { ...asked, body: withModel(asked.members, config.upstreamModel) };
+    const request = { ...asked, body: withModel(asked.members, upstreamModel(config, asked.members)) };
     const answer = await attempt(lease.url, request, {
       pool: config,
       agent: parts.agent(),
@@ -87,6 +87,13 @@ async function tryOnce(
     if (signal.aborted) throw error;
     return { error };
   }
+}
+
+/** An adapter is asked for by its own name, everything else by the one that the pool's server has for its model. */
+function upstreamModel({ adapters, upstreamModel: own }: PoolConfig, members: RawMembers): string {
+  if (!adapters) return own;
+  const asked: unknown = JSON.parse(members.get('model') ?? 'null');
+  return adapters.find((name) => name === asked) ?? own;
 }
 
 /** Would asking again, elsewhere or a little later, be better than passing this answer on? */

@@ -14,6 +14,8 @@ type Case = [what: string, spec: Fields, observed: Partial<Observed>, wanted: st
 const ready: ReplicaView = { state: 'ready' };
 const starting: ReplicaView = { state: 'starting' };
 const failed = (code: string): ReplicaView => ({ state: 'waiting', failure: { code, message: `because of ${code}` } });
+const tone = { name: 'tone', uri: 'hf://a/b' };
+const moving: Finding = { type: 'Progressing', status: 'True', reason: 'RollingUpdate', message: 'one after another' };
 const scaling = { minReplicas: 0, maxReplicas: 3 };
 const byCache = { ...scaling, target: { metric: 'KVCache' } };
 const external: Fields = {
@@ -158,7 +160,16 @@ const table: Record<string, Case[]> = {
   ],
   AdaptersLoaded: [
     ['none are asked for', {}, {}, 'True NoAdapters'],
-    ['some are', { adapters: [{ name: 'tone', uri: 'hf://a/b' }] }, {}, 'False NotImplemented'],
+    ['a replica is ready', { adapters: [tone] }, {}, 'True Loaded'],
+    ['none is', { adapters: [tone] }, { replicas: [] }, 'Unknown NotTried'],
+    ['replicas are being replaced', { adapters: [tone] }, { rollout: [moving] }, 'Unknown Replacing'],
+    ['they come from where none can', { adapters: [{ ...tone, uri: 'oci://a/b' }] }, {}, 'False Unsupported'],
+    [
+      'the model makes vectors',
+      { adapters: [tone], model: { uri: 'hf://a/b', task: 'Embed' } },
+      {},
+      'False Unsupported',
+    ],
   ],
   SLOMet: [
     ['there is no objective', {}, {}, 'Unknown NoObjective'],

@@ -162,10 +162,18 @@ function routerProgrammed({ observed }: Input): Finding {
   return fails(type, 'RouterUnavailable', 'no router answers: they are starting, or cannot be reached from here');
 }
 
-function adaptersLoaded({ spec }: Input): Finding {
-  const count = spec.adapters?.length ?? 0;
-  if (count === 0) return holds('AdaptersLoaded', 'NoAdapters', 'none are asked for');
-  return fails('AdaptersLoaded', 'NotImplemented', `adapters are not loaded yet; ${count} are left out`);
+/** A replica is ready only once it has loaded all of them. */
+function adaptersLoaded({ spec, resolved, observed }: Input): Finding {
+  const type = 'AdaptersLoaded';
+  if ((spec.adapters?.length ?? 0) === 0) return holds(type, 'NoAdapters', 'none are asked for');
+  const refused = resolved.notActedOn.find(({ path }) => path === 'spec.adapters');
+  if (refused) return fails(type, 'Unsupported', refused.reason);
+  const rollout = observed.rollout?.find((finding) => finding.type === 'Progressing');
+  if (rollout && rollout.reason !== 'Complete')
+    return unknown(type, 'Replacing', 'replicas of the newest revision have them, those before may not');
+  const count = readyOf(observed);
+  if (count === 0) return unknown(type, 'NotTried', 'no replica is ready, and so none has loaded them');
+  return holds(type, 'Loaded', `each of ${count} ready replicas has ${resolved.adapters.length}`);
 }
 
 function sloMet({ spec }: Input): Finding {

@@ -1,8 +1,9 @@
-import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { AdapterReference, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
 import { quantityValue } from '../../../specs/quantity.ts';
 import { gapsOf, type Blocked, type Candidate, type EngineType, type Substrate } from '../../substrate.ts';
+import { poolAdapters } from './adapters.ts';
 
 type Spec = QwenDeployment['spec'];
 
@@ -15,6 +16,8 @@ export type Resolved = {
   tier: Tier;
   engine: { type: EngineType; reason: string };
   quantization: Quantization;
+  /** Loaded with the model, each under its own name. */
+  adapters: AdapterReference[];
   maxConcurrency: number;
   contextLength: number;
   threads: number;
@@ -59,6 +62,7 @@ export function resolveDeployment(
 ): Resolved {
   const { metadata, spec } = deployment;
   const engine = chooseEngine(spec, hardwareClass);
+  const { list: adapters, refused } = poolAdapters(spec, engine.type, substrate);
   return {
     ...limitsOf(spec, hardwareClass, substrate),
     name: metadata.name,
@@ -67,11 +71,13 @@ export function resolveDeployment(
     tier: tierOf(spec.tier) ?? 'medium',
     engine,
     quantization: quantizations[spec.quantization].to,
+    adapters,
     description: describe(spec, engine.type),
     notActedOn: [
       ...quantizationNotes(spec, engine.type),
       ...acceleratorNotes(engine.type, hardwareClass, substrate),
       ...leftOverReplicas(spec),
+      ...(refused === undefined ? [] : [{ path: 'spec.adapters', reason: refused }]),
       ...gapsOf(substrate.deploymentGaps, spec),
     ],
     blocked: blockedBy({ deployment, hardwareClass, engine: engine.type }, substrate),

@@ -91,6 +91,12 @@ describe('a pool as the router sees it', () => {
     ]);
   });
 
+  it('has the names of its adapters, which its server knows too', () => {
+    const { models, adapters } = poolOf({ model: { uri, servedName: 'qwen' }, adapters: [{ name: 'tone', uri }] });
+    expect({ models, adapters }).toEqual({ models: ['qwen', 'tone'], adapters: ['tone'] });
+    expect(poolOf({ model: { uri } })).not.toHaveProperty('adapters');
+  });
+
   it('can do what its spec says it can', () => {
     const { capabilities } = poolOf({ model: { uri, capabilities: ['Tools', 'Vision'] }, engine: { type: 'vllm' } });
     expect(capabilities).toEqual({ tools: true, json: false, vision: true });

@@ -25,12 +25,15 @@ export function poolConfigOf(
   const fallbackTier = spec.coldStart.fallbackTier
     ? tierOf(spec.coldStart.fallbackTier)
     : fallbackFrom(tiersOf(router), resolved.tier);
-  const names = [resolved.servedName, ...resolved.aliases].filter((name) => name !== resolved.name);
+  const adapters = resolved.adapters.map(({ name }) => name);
+  const names = [resolved.servedName, ...resolved.aliases, ...adapters].filter((name) => name !== resolved.name);
   const can = (capability: Capability): boolean => canDo(capability, spec, resolved);
   return poolConfigSchema.parse({
     name: resolved.name,
     tier: resolved.tier,
     models: [...new Set(names)],
+    // Left out where there are none, so that a router of before reads what an operator of after writes.
+    ...(adapters.length === 0 ? {} : { adapters }),
     upstreamModel: spec.engine.upstreamModel ?? resolved.servedName,
     engine: resolved.engine.type,
     task: spec.model.task === 'Embed' ? 'embed' : 'generate',
