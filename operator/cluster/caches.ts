@@ -89,7 +89,7 @@ export class Caches {
 
   /** Resolves when everything is at least as new as this call. Rejects when they are stopped. */
   async refresh(): Promise<void> {
-    await Promise.all(this.all.map((reflector) => reflector.refresh()));
+    await Promise.all([...this.all, this.neighbours].map((each) => each.refresh()));
   }
 
   async stop(): Promise<void> {

@@ -12,7 +12,7 @@ import { until } from '../../harness/processes.ts';
 import { capabilityApis } from '../../specs/capabilities.ts';
 import { Neighbours } from './neighbours.ts';
 
-const [everyMs, soonMs] = [15_000, 1_000];
+const [everyMs, soonMs, syncMs] = [15_000, 1_000, 5_000];
 type Name = keyof typeof capabilityApis;
 
 let api: ScriptedApi;
@@ -96,6 +96,23 @@ describe('neighbours', () => {
     await clock.advance(1);
     await until(() => there().length === 1, 'KEDA is found');
     expect(changes).toBe(1);
+  });
+
+  it('are known as they are now when that is asked for; one that is out of order is not waited for long', async () => {
+    install('keda', 'leaderWorkerSet');
+    await known();
+    const isOf = (path: string): boolean => path.startsWith('/apis/leaderworkerset.x-k8s.io/v1/');
+    const lists = (): number => api.received.filter(({ path, query }) => isOf(path) && query.has('limit')).length;
+    const before = lists();
+    await neighbours.refresh();
+    expect(lists()).toBeGreaterThan(before);
+    installed.set('leaderWorkerSet', 500);
+    let isDone = false;
+    const asked = neighbours.refresh().then(() => (isDone = true));
+    await until(() => lists() > before + 1, 'it is asked for');
+    expect(isDone).toBe(false);
+    await clock.advance(syncMs);
+    await asked;
   });
 
   it('that go are missed soon after the objects that were made for them', async () => {

@@ -9,6 +9,7 @@ import { listWatch } from '@qwenfleet/kube/reflector/list-watch';
 import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import type { Change } from '@qwenfleet/kube/reflector/store';
 import type { Resource } from '@qwenfleet/kube/resource';
+import { slept } from '@qwenfleet/kube/time-limit';
 import { managedLabels, selectorText } from '../../specs/labels.ts';
 import { noCapabilities, type Capabilities } from '../../specs/capabilities.ts';
 import { detect, kindKey } from './detect.ts';
@@ -17,7 +18,7 @@ import { detect, kindKey } from './detect.ts';
 const everyMs = 15_000;
 /** Sooner after a sign that something has come or gone; a CRD that is deleted is served for a moment still. */
 const soonMs = 1_000;
-/** A kind whose first list does not come within this is left for the next round. */
+/** A kind whose first list does not come within this is left for the next round; a later one is not waited for. */
 const syncMs = 5_000;
 /** The API server sends bookmarks each minute. */
 const silentMsMax = 120_000;
@@ -63,6 +64,20 @@ export class Neighbours {
   subscribe(handlers: { onChange: () => void; onChild: (change: Change<KubeObject>) => void }): void {
     this.#onChange = handlers.onChange;
     this.#onChild = handlers.onChild;
+  }
+
+  /**
+   * Resolves when what is made for them is at least as new as this call. One that is out of order is not waited for: the
+   * rest of the fleet needs its leader. Rejects when this is stopped.
+   */
+  async refresh(): Promise<void> {
+    const { signal } = this.#stopping;
+    const all = Promise.allSettled([...this.#followed.values()].map((reflector) => reflector.refresh()));
+    const refreshed = new AbortController();
+    const late = slept(this.#parts.environment.clock, syncMs, AbortSignal.any([signal, refreshed.signal]));
+    await Promise.race([all, late]);
+    refreshed.abort();
+    signal.throwIfAborted();
   }
 
   start(): void {
