@@ -143,10 +143,11 @@ export class RouterController {
       generation,
       nowEpochMs: environment.clock.epochMs(),
     });
+    const status: QwenRouterStatus = { ...findings, conditions };
+    // A cache that is behind would have the same things told again.
+    await writeStatus(client, { resource: routerKind, object, status, unmoved: true }, signal);
     for (const notice of noticesOf(before, conditions))
       events.record({ regarding: object, action: 'Reconcile', ...notice });
-    const status: QwenRouterStatus = { ...findings, conditions };
-    await writeStatus(client, { resource: routerKind, object, status }, signal);
   }
 }
 
