@@ -69,7 +69,7 @@ export const rolloutStatusSchema = z
     reason: text('Why it stands where it stands.', messageLengthMax).optional(),
     progress: z
       .strictObject({
-        at: time('When it last came forward, or had to wait for something else than replicas'),
+        at: time('When it last came forward; none while it waits for something else than replicas').optional(),
         ready: replicas('Most replicas of the new revision that were ready at once.'),
         old: replicas('Fewest replicas of other revisions.'),
       })

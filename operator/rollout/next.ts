@@ -22,7 +22,7 @@ import type { Decision, Observed, RevisionView, RolloutSpec, RolloutState } from
  */
 export function next(before: RolloutState | undefined, observed: Observed, spec: RolloutSpec, nowMs: number): Decision {
   const draft: Draft = { state: before ?? adopt(observed, spec, nowMs), events: [] };
-  if (spec.paused) return decided(paused(draft, observed, nowMs), observed, spec);
+  if (spec.paused) return decided(paused(draft, observed), observed, spec);
   const followed = follow(draft, observed, spec, nowMs);
   const { state } = followed;
   if (state.hot) return decided(nextHot(followed, observed, spec, nowMs), observed, spec);
@@ -32,8 +32,8 @@ export function next(before: RolloutState | undefined, observed: Observed, spec:
 }
 
 /** Nothing moves, and the time does not count: replicas are to be as they are. */
-const paused = ({ state, events }: Draft, { revisions }: Observed, nowMs: number): Ticked => ({
-  state: { ...state, progress: { ...state.progress, atMs: nowMs } },
+const paused = ({ state, events }: Draft, { revisions }: Observed): Ticked => ({
+  state: { ...state, progress: { ...state.progress, atMs: undefined } },
   events,
   replicas: countsOf(revisions),
 });

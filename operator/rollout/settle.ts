@@ -27,8 +27,10 @@ export function resume(draft: Draft, observed: Observed, spec: RolloutSpec, nowM
   const { state } = draft;
   const replicas = shift(serving(state, observed.revisions, spec), state.told, boundsOf(state, observed, spec, nowMs));
   if (state.update === undefined) return { ...draft, replicas };
-  const kept = { ...draft, state: { ...state, reason: 'waits until replicas are as they were told to be' } };
-  const trouble = late(state.progress, spec.progressDeadlineMs, nowMs);
+  const progress = { ...state.progress, atMs: state.progress.atMs ?? nowMs };
+  const reason = 'waits until replicas are as they were told to be';
+  const kept = { ...draft, state: { ...state, progress, reason } };
+  const trouble = late(progress, spec.progressDeadlineMs, nowMs);
   if (!trouble || !spec.autoRollback) return { ...kept, replicas, facts: { trouble } };
   return { ...ended(kept, { outcome: 'RolledBack', ...trouble }, spec, nowMs), replicas };
 }

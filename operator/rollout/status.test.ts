@@ -34,7 +34,11 @@ const states = fc
     weight: fc.nat(100),
     startedAtMs: past,
     stepStartedAtMs: optional(past),
-    progress: fc.record({ atMs: past, ready: fc.nat(100), old: fc.constantFrom(0, 7, Number.MAX_SAFE_INTEGER) }),
+    progress: fc.record({
+      atMs: optional(past),
+      ready: fc.nat(100),
+      old: fc.constantFrom(0, 7, Number.MAX_SAFE_INTEGER),
+    }),
     drainFirst: optional(fc.record({ reach: fc.nat(100), atMs: past })),
     promoted: fc.boolean(),
     told: fc.dictionary(revision, fc.nat(100)),
@@ -131,11 +135,12 @@ describe('writing it', () => {
     expect(read && worthWriting(read, { ...read })).toBe(false);
   });
 
-  it('is worth it for every change of replicas, and once a minute while a step waits', () => {
+  it('is worth it for every change of replicas, and not because a step waits for requests or time', () => {
     const pool = new Pool({ spec: { strategy: 'Canary' } }).ask('b');
     pool.requestsPerTick = 0;
     pool.run(30_000);
-    expect(writes(pool, 600)).toBeLessThanOrEqual(12);
+    // Its pause ends, and then there are requests missing.
+    expect(writes(pool, 600)).toBe(1);
     const rolling = new Pool().ask('b');
     for (let last = rolling.state; rolling.state.current === 'a'; last = rolling.state) {
       const { state } = rolling.run(1_000);

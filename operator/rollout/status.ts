@@ -32,7 +32,11 @@ export function toStatus(decision: Pick<Decision, 'state'> & Partial<Decision>, 
     startedAt: stamp(state.startedAtMs),
     ...(state.stepStartedAtMs === undefined ? {} : { stepStartedAt: stamp(state.stepStartedAtMs) }),
     reason: short(state.reason),
-    progress: { at: stamp(progress.atMs), ready: progress.ready, old: Math.min(progress.old, replicasMax) },
+    progress: {
+      ...(progress.atMs === undefined ? {} : { at: stamp(progress.atMs) }),
+      ready: progress.ready,
+      old: Math.min(progress.old, replicasMax),
+    },
     ...(drainFirst ? { drainFirst: { replicas: drainFirst.reach, at: stamp(drainFirst.atMs) } } : {}),
     promoted: state.promoted,
     replicas: replicasStatus(state, traffic),
@@ -51,14 +55,14 @@ export function toStatus(decision: Pick<Decision, 'state'> & Partial<Decision>, 
 
 /**
  * Is there anything in it that a next process or a person would miss? Seconds that pass and requests that are counted
- * are no reason to write, and progress is written down once a minute, so that a deadline is never off by more.
+ * are no reason to write, and progress of replicas is written down once a minute, so that a deadline is never off by more.
  */
 export function worthWriting(stored: RolloutState | undefined, next: RolloutState): boolean {
   return stored === undefined || visible(stored) !== visible(next);
 }
 
 function visible({ progress, drainFirst, reason, ...rest }: RolloutState): string {
-  const moved = rest.update === undefined ? undefined : minuteOf(progress.atMs);
+  const moved = rest.update === undefined || progress.atMs === undefined ? undefined : minuteOf(progress.atMs);
   const drains = drainFirst && { ...drainFirst, atMs: minuteOf(drainFirst.atMs) };
   return JSON.stringify({ ...rest, moved, drains, reason: withoutFigures(reason) });
 }
@@ -97,7 +101,7 @@ export function fromStatus(status: RolloutStatus | undefined, time: Instant): Ro
 function progressState(progress: RolloutStatus['progress'], time: Instant): RolloutState['progress'] {
   if (!progress) return { atMs: time.nowMs, ready: 0, old: nothingSeen };
   const { at, ready, old } = progress;
-  return { atMs: moment(at, time), ready, old: old >= replicasMax ? nothingSeen : old };
+  return { atMs: momentOf(at, time), ready, old: old >= replicasMax ? nothingSeen : old };
 }
 
 function rejectedState(rejected: RolloutStatus['rejected'], time: Instant): RolloutState['rejected'] {

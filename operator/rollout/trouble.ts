@@ -11,7 +11,8 @@ export function progressOf({ state, update, stable, leaving, nowMs }: Turn, move
   const ready = readyOf(update);
   const old = stable.replicas + leaving;
   const further = ready > progress.ready || old < progress.old || move.step !== state.step;
-  const atMs = further || move.waits !== 'replicas' ? nowMs : progress.atMs;
+  const sinceMs = further ? nowMs : (progress.atMs ?? nowMs);
+  const atMs = move.waits === 'replicas' ? sinceMs : undefined;
   const best = { ready: Math.max(ready, progress.ready), old: Math.min(old, progress.old) };
   // Each step has its own way to go.
   return move.step === state.step ? { atMs, ...best } : { atMs, ready, old };
@@ -31,7 +32,7 @@ export function troubleOf(
 }
 
 export function late({ atMs }: RolloutState['progress'], deadlineMs: number, nowMs: number): Cause | undefined {
-  if (nowMs - atMs <= deadlineMs) return undefined;
+  if (atMs === undefined || nowMs - atMs <= deadlineMs) return undefined;
   const message = `no progress for ${Math.round((nowMs - atMs) / 1000)} s, rollout.progressDeadline is ${Math.round(deadlineMs / 1000)} s`;
   return { reason: 'ProgressDeadlineExceeded', message };
 }

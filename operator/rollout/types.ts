@@ -96,8 +96,11 @@ export type RolloutState = {
   startedAtMs: number;
   /** Since when the routers send this step's weight; undefined until they do. */
   stepStartedAtMs: number | undefined;
-  /** What the deadline counts from: the most that was ready and the fewest old replicas left so far. */
-  progress: { atMs: number; ready: number; old: number };
+  /**
+   * What the deadline counts from: the most that was ready and the fewest old replicas left so far. No time while
+   * something else than replicas is waited for: it counts anew after that.
+   */
+  progress: { atMs: number | undefined; ready: number; old: number };
   /**
    * No accelerator is spare: an old replica goes before a new one comes, and for a while the rollout makes do with as
    * many replicas as there were accelerators for. Undefined while there are enough.
