@@ -1,5 +1,7 @@
 import type { Clock } from '@qwenfleet/core/clock';
+import { FleetError } from '@qwenfleet/core/errors';
 import type { Logger } from '@qwenfleet/core/log';
+import { withinTime } from '@qwenfleet/kube/time-limit';
 import { request, type Dispatcher } from 'undici';
 
 /** How often each is asked. The scaler's panic window is six seconds: this leaves it several samples. */
@@ -84,9 +86,10 @@ export class LoadPoller<Report> {
     const { agent, clock, log, read } = this.#parts;
     const before = this.#heard.get(id)?.report;
     try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const { statusCode, body } = await request(`${url}/load`, { dispatcher: agent, signal: limit });
-      const text = await body.text();
+      const { statusCode, text } = await withinTime(clock, { ms: timeoutMs, parent: signal, late }, async (limit) => {
+        const answer = await request(`${url}/load`, { dispatcher: agent, signal: limit });
+        return { statusCode: answer.statusCode, text: await answer.body.text() };
+      });
       if (statusCode !== 200 || text.length > bodyBytesMax) return { before, after: undefined };
       const report = read(JSON.parse(text));
       this.#heard.set(id, { atMs: clock.nowMs(), report });
@@ -97,3 +100,5 @@ export class LoadPoller<Report> {
     }
   }
 }
+
+const late = (): FleetError => new FleetError('upstream_timeout', `No answer within ${timeoutMs} ms.`);
