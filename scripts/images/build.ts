@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path';
 import { commandOf, user, workingDirectory, type Image } from './images.ts';
 import { writeImage } from './oci.ts';
+import type { Contents } from './packages.ts';
 import { layBase, layPackages, layRooms } from './root-folder.ts';
 
 /** Why no image can be built here, in one line; undefined when they can. */
@@ -16,15 +17,19 @@ export function whyNot(house: string): string | undefined {
 export const isThere = (house: string, image: Image): boolean => existsSync(path.join(house, image.entry));
 
 /** Builds OUT/NAME.tar, tagged with the version. Layers: Node with its libraries, packages, our own files. */
-export async function buildImage(house: string, image: Image, version: string, out: string): Promise<string> {
+export async function buildImage(
+  house: string,
+  { image, contents, version }: { image: Image; contents: Contents; version: string },
+  out: string,
+): Promise<string> {
   mkdirSync(out, { recursive: true });
   const work = mkdtempSync(path.join(out, `.${image.name}-`));
   const layers = ['base', 'packages', 'rooms'].map((name) => path.join(work, name));
   const [base = '', packages = '', rooms = ''] = layers;
   try {
     layBase(house, base);
-    layPackages(house, image, packages);
-    layRooms(house, image, rooms);
+    layPackages(house, { ...image, ...contents }, packages);
+    layRooms(house, contents, rooms);
     const config = {
       User: `${user}:${user}`,
       WorkingDir: workingDirectory,

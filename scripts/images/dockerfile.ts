@@ -1,8 +1,5 @@
-import { commandOf, user, workingDirectory, type Image } from './images.ts';
+import { commandOf, platform, user, workingDirectory, type Image } from './images.ts';
 import { contentsOf, type Lockfile } from './packages.ts';
-
-/** Which rooms an image holds is the same on every platform. */
-const platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 
 /** What package.json says. */
 export type House = { workspaces: string[]; optionalDependencies: Record<string, string> };

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { dockerFiles, type House } from './dockerfile.ts';
-import { images, isLeftOut } from './images.ts';
+import { images, isLeftOut, platform } from './images.ts';
 import { contentsOf, type Lockfile } from './packages.ts';
 
 const root = path.join(import.meta.dirname, '../..');
@@ -21,7 +21,6 @@ describe('container images', () => {
   });
 
   it('are light where weight is not needed', () => {
-    const platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
     for (const { name, room } of images) {
       const { packages } = contentsOf(lockfile, room, platform);
       expect(packages.some((at) => /onnxruntime-node|koffi/.test(at))).toBe(name === 'runtime');

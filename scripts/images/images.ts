@@ -1,3 +1,5 @@
+import type { Platform } from './packages.ts';
+
 /** One container image. The rooms and packages that it holds follow from what its room declares. */
 export type Image = {
   name: string;
@@ -44,6 +46,9 @@ export const images: readonly Image[] = [
     perPlatform: [],
   },
 ];
+
+/** What images are put together for; which rooms one holds is the same everywhere. */
+export const platform: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 
 /** The user that distroless images call nonroot. */
 export const user = 65_532;

@@ -7,8 +7,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildImage, isThere, whyNot } from './build.ts';
 import { dockerFiles, type House } from './dockerfile.ts';
-import { images } from './images.ts';
-import type { Lockfile } from './packages.ts';
+import { images, platform } from './images.ts';
+import { contentsOf, type Lockfile } from './packages.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const { values, positionals } = parseArgs({
@@ -43,7 +43,8 @@ async function build(): Promise<void> {
       continue;
     }
     const startedMs = performance.now();
-    const file = await buildImage(root, image, house.version, path.resolve(values.out));
+    const contents = contentsOf(lockfile, image.room, platform);
+    const file = await buildImage(root, { image, contents, version: house.version }, path.resolve(values.out));
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     const megabytes = Math.round(statSync(file).size / 1e6);
     process.stdout.write(`${image.name.padEnd(9)} ${megabytes} MB  ${seconds}s  ${file}\n`);

@@ -1,27 +1,8 @@
-import {
-  cpSync,
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isLeftOut, user, workingDirectory, type Image } from './images.ts';
+import { isLeftOut, platform, user, workingDirectory, type Image } from './images.ts';
 import { librariesOf } from './libraries.ts';
-import { contentsOf, type Contents, type Lockfile, type Platform } from './packages.ts';
-
-const platform: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
-
-/** What an image holds, by the lockfile of the house. */
-function contentsIn(house: string, image: Image): Contents {
-  // npm writes this file; its shape is npm's.
-  const lockfile = JSON.parse(readFileSync(path.join(house, 'package-lock.json'), 'utf8')) as Lockfile;
-  return contentsOf(lockfile, image.room, platform);
-}
+import type { Contents } from './packages.ts';
 
 /** Lays down what every image has: Node, the C library of this machine, a user without rights, /tmp. */
 export function layBase(house: string, root: string): void {
@@ -36,13 +17,17 @@ export function layBase(house: string, root: string): void {
 }
 
 /** Lays down the packages that an image needs at run time, and the libraries that these load. */
-export function layPackages(house: string, image: Image, root: string): void {
+export function layPackages(
+  house: string,
+  { packages, perPlatform }: Pick<Contents, 'packages'> & Pick<Image, 'perPlatform'>,
+  root: string,
+): void {
   const app = path.join(root, workingDirectory);
-  for (const name of contentsIn(house, image).packages) {
+  for (const name of packages) {
     const nested = (from: string): boolean => from.includes('/node_modules/', house.length + name.length);
     copy(path.join(house, name), path.join(app, name), (from) => !nested(from) && !/\.(d\.[cm]?ts|map|md)$/.test(from));
   }
-  for (const folder of image.perPlatform) keepOnly(path.join(app, folder), `${platform.os}/${platform.cpu}`);
+  for (const folder of perPlatform) keepOnly(path.join(app, folder), `${platform.os}/${platform.cpu}`);
   const native = filesBelow(app).filter((file) => /\.(node|so(\.\d+)*)$/.test(file) && !file.includes('musl'));
   const elsewhere = native.flatMap(librariesOf).filter((library) => !library.startsWith(app));
   for (const library of elsewhere) {
@@ -52,11 +37,11 @@ export function layPackages(house: string, image: Image, root: string): void {
 }
 
 /** Lays down the rooms. node_modules leads to them by links, so that Node finds them outside and strips their types. */
-export function layRooms(house: string, image: Image, root: string): void {
+export function layRooms(house: string, { rooms }: Pick<Contents, 'rooms'>, root: string): void {
   const app = path.join(root, workingDirectory);
   mkdirSync(path.join(app, 'node_modules/@qwenfleet'), { recursive: true });
   copy(path.join(house, 'package.json'), path.join(app, 'package.json'));
-  for (const room of contentsIn(house, image).rooms) {
+  for (const room of rooms) {
     const from = path.join(house, room);
     copy(from, path.join(app, room), (file) => !isLeftOut(path.relative(house, file)));
     symlinkSync(`../../${room}`, path.join(app, 'node_modules/@qwenfleet', room));
