@@ -1,74 +1,17 @@
-import { FleetError } from '@qwenfleet/core/errors';
-import {
-  call,
-  choice,
-  nothing,
-  optional,
-  repeat,
-  Rule,
-  sequence,
-  shared,
-  text,
-  type Expression,
-} from './expression.ts';
-import { integersBetween, numbersBetween, type Bound } from './json-range.ts';
+import { call, choice, nothing, Rule, sequence, shared, text, type Expression } from './expression.ts';
+import { integersBetween, numbersBetween } from './json-range.ts';
 import * as json from './json.ts';
-import { anyMatch, wholeMatch } from './regex.ts';
-
-type Schema = Readonly<Record<string, unknown>>;
+import { assertSupported, impliedTypes, isOfType, keywordsOf, typesOf, whole } from './json-schema/keywords.ts';
+import { inOrder, listOf } from './json-schema/members.ts';
+import { numberOf } from './json-schema/number.ts';
+import { isNames, isObject, refused, sizeOf, type Schema } from './json-schema/schema.ts';
+import { stringOf } from './json-schema/string.ts';
 
 /** Levels of a schema, `$ref` not counted. */
 const depthMax = 64;
 /** Fields of one object. */
 const propertiesMax = 1_000;
-/** A longer text may be asked for; what comes is never longer. */
-const stringCharsMax = 4_000;
 const valuesMax = 2_000;
-
-/** What says something about values that a grammar of this kind cannot keep: refused, never passed over. */
-const unsupported = [
-  'not',
-  'if',
-  'then',
-  'else',
-  'oneOf',
-  'patternProperties',
-  'propertyNames',
-  'minProperties',
-  'maxProperties',
-  'dependentRequired',
-  'dependentSchemas',
-  'dependencies',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-  'contains',
-  'multipleOf',
-  'additionalItems',
-  '$dynamicRef',
-  '$recursiveRef',
-];
-/** Keywords that a type has for itself: what a schema without `type` must be to have them mean anything. */
-const keywordsOf = {
-  object: ['properties', 'required', 'additionalProperties'],
-  array: ['items', 'prefixItems', 'minItems', 'maxItems', 'uniqueItems'],
-  string: ['pattern', 'minLength', 'maxLength', 'format'],
-  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-} as const;
-/** Those that give the values themselves: none of the above may stand beside them. */
-const whole = ['enum', 'const', 'anyOf', 'allOf', '$ref'];
-
-/** Formats whose texts are a pattern; others say something to people only. */
-const formats: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    date: String.raw`\d{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])`,
-    time: String.raw`([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)`,
-    'date-time': String.raw`\d{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)`,
-    uuid: '[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}',
-    email: String.raw`[a-z0-9]+([._-][a-z0-9]+){0,4}@[a-z0-9]+(-[a-z0-9]+){0,4}(\.[a-z0-9]+){0,4}\.[a-z]{2,10}`,
-    ipv4: String.raw`(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}`,
-    hostname: String.raw`[a-z0-9]+(-[a-z0-9]+){0,4}(\.[a-z0-9]+(-[a-z0-9]+){0,4}){0,4}`,
-  }),
-);
 
 /**
  * The JSON texts that follow a JSON schema; fields in the order in which the schema has them, and none that it does not
@@ -93,16 +36,9 @@ class SchemaReader {
     if (schema === true) return json.value;
     if (schema === false) throw refused(at, 'no value follows "false"');
     if (!isObject(schema)) throw refused(at, 'a schema is an object, true or false');
-    this.#assertSupported(schema, at);
+    assertSupported(schema, at);
     const given = whole.find((keyword) => schema[keyword] !== undefined);
     return given === undefined ? this.#byType(schema, at, depth) : this.#whole(schema, given, at, depth);
-  }
-
-  #assertSupported(schema: Schema, at: string): void {
-    const stranger = unsupported.find((keyword) => schema[keyword] !== undefined);
-    if (stranger === 'oneOf') throw refused(at, '"oneOf" is not supported; send "anyOf"');
-    if (stranger !== undefined) throw refused(at, `"${stranger}" is not supported; leave it out`);
-    if (schema['uniqueItems'] === true) throw refused(at, '"uniqueItems" is not supported; leave it out');
   }
 
   #whole(schema: Schema, given: string, at: string, depth: number): Expression {
@@ -214,129 +150,3 @@ class SchemaReader {
     return json.list('[', listOf(head, rest, { head: least, rest: restLeast, restMost }), ']');
   }
 }
-
-/** Fields that may be left out or may not, with commas between those that are there. */
-function inOrder(fields: readonly { field: Expression; required: boolean }[]): Expression {
-  let after: Expression = nothing;
-  let first: Expression = nothing;
-  for (const { field, required } of fields.toReversed()) {
-    const rest = after;
-    after = shared(choice(sequence(json.comma, field, rest), ...(required ? [] : [rest])));
-    first = shared(choice(sequence(field, rest), ...(required ? [] : [first])));
-  }
-  return first;
-}
-
-/** Items with a schema each, then any number of one more kind. */
-function listOf(
-  head: readonly Expression[],
-  rest: Expression,
-  counts: { head: number; rest: number; restMost: number },
-): Expression {
-  const more = (least: number, most: number): Expression => repeat(sequence(json.comma, rest), least, most);
-  const { restMost } = counts;
-  if (head.length === 0) {
-    if (restMost === 0) return nothing;
-    const some = sequence(rest, more(Math.max(0, counts.rest - 1), restMost - 1));
-    return counts.rest === 0 ? optional(some) : some;
-  }
-  let tail = more(counts.rest, restMost);
-  for (let index = head.length - 1; index >= 0; index -= 1) {
-    const item = sequence(...(index === 0 ? [] : [json.comma]), head[index] ?? nothing, tail);
-    tail = shared(index < counts.head ? item : optional(item));
-  }
-  return tail;
-}
-
-function stringOf(schema: Schema, at: string): Expression {
-  const { pattern, format } = schema;
-  const least = sizeOf(schema, 'minLength', at) ?? 0;
-  const most = sizeOf(schema, 'maxLength', at);
-  const known = typeof format === 'string' ? formats.get(format) : undefined;
-  const bounded = least > 0 || most !== undefined;
-  if ([pattern !== undefined, known !== undefined, bounded].filter(Boolean).length > 1)
-    throw refused(at, 'only one of a pattern, a format and a length is supported; leave the others out');
-  if (known !== undefined) return json.quoted(wholeMatch(known, json.insideString));
-  if (typeof pattern === 'string') return named(at, () => json.quoted(anyMatch(pattern, json.insideString)));
-  if (pattern !== undefined) throw refused(at, '"pattern" is a regular expression');
-  if (!bounded) return json.string;
-  if (least > Math.min(most ?? Infinity, stringCharsMax)) throw refused(at, `no text has ${least} characters here`);
-  return json.quoted(
-    repeat(json.stringCharacter, least, most === undefined ? Infinity : Math.min(most, stringCharsMax)),
-  );
-}
-
-/** Undefined without bounds. */
-function numberOf(
-  schema: Schema,
-  at: string,
-  between: (least: Bound | undefined, most: Bound | undefined) => Expression | undefined,
-): Expression | undefined {
-  const least = boundOf(schema, 'minimum', 'exclusiveMinimum', Math.max, at);
-  const most = boundOf(schema, 'maximum', 'exclusiveMaximum', Math.min, at);
-  if (!least && !most) return undefined;
-  const found = between(least, most);
-  if (!found) throw refused(at, 'no number is between its bounds');
-  return found;
-}
-
-function boundOf(
-  schema: Schema,
-  closed: string,
-  open: string,
-  tighter: (...values: number[]) => number,
-  at: string,
-): Bound | undefined {
-  const [inclusive, exclusive] = [schema[closed], schema[open]].map((value, index) => {
-    if (value === undefined || typeof value === 'number') return value;
-    throw refused(at, `"${index === 0 ? closed : open}" is a number`);
-  });
-  if (exclusive === undefined) return inclusive === undefined ? undefined : { at: inclusive, open: false };
-  const nearest = inclusive === undefined ? exclusive : tighter(exclusive, inclusive);
-  return { at: nearest, open: nearest === exclusive };
-}
-
-function sizeOf(schema: Schema, keyword: string, at: string): number | undefined {
-  const size = schema[keyword];
-  if (size === undefined) return undefined;
-  if (typeof size === 'number' && Number.isInteger(size) && size >= 0) return size;
-  throw refused(at, `"${keyword}" is a whole number from 0 on`);
-}
-
-function typesOf({ type }: Schema, at: string): readonly string[] | undefined {
-  if (type === undefined) return undefined;
-  const types = [type].flat();
-  if (types.length > 0 && isNames(types)) return types;
-  throw refused(at, '"type" is a name or a list of names');
-}
-
-/** Without a type, the first one that its keywords speak of. */
-function impliedTypes(schema: Schema): string[] {
-  const [found] = Object.entries(keywordsOf).filter(([, keywords]) =>
-    keywords.some((keyword) => schema[keyword] !== undefined),
-  );
-  return found ? [found[0]] : [];
-}
-
-function isOfType(value: unknown, type: string): boolean {
-  if (type === 'integer') return Number.isInteger(value);
-  if (type === 'array') return Array.isArray(value);
-  if (type === 'null') return value === null;
-  return type === 'object' ? isObject(value) : typeof value === type;
-}
-
-/** An error of a part that does not know where it stands. */
-function named<T>(at: string, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw error instanceof FleetError ? refused(at, error.message) : error;
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isNames = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((name) => typeof name === 'string');
-const refused = (at: string, why: string): FleetError =>
-  new FleetError('invalid_request', `at ${at.slice(0, 200)}, ${why}`);
