@@ -1,4 +1,5 @@
 import { sequence, text as exactly } from '../grammar/expression.ts';
+import { isObject } from '../grammar/json-schema/schema.ts';
 import { argumentsOf } from './arguments.ts';
 import type { ToolFormat } from './format.ts';
 
@@ -14,7 +15,7 @@ export const hermes: ToolFormat = {
     // Some models write the arguments as a text of JSON, as OpenAI's clients see them.
     const given = call?.['arguments'] ?? {};
     const values = typeof given === 'string' ? objectOf(given) : given;
-    if (typeof values !== 'object' || values === null || Array.isArray(values)) return undefined;
+    if (!isObject(values)) return undefined;
     const known = offered.find((each) => each.name === name);
     return known && { name: known.name, arguments: JSON.stringify(values) };
   },
@@ -25,7 +26,7 @@ export const hermes: ToolFormat = {
 function objectOf(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

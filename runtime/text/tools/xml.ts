@@ -1,5 +1,6 @@
 import { choice, optional, sequence, text as exactly, until, type Expression } from '../grammar/expression.ts';
 import { schemaExpression } from '../grammar/json-schema.ts';
+import { isObject } from '../grammar/json-schema/schema.ts';
 import type { ToolFormat } from './format.ts';
 import type { OfferedFunction } from './offer.ts';
 
@@ -56,9 +57,6 @@ function valueOf(schema: unknown, key: string, { parameters, strict }: OfferedFu
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** `key>value</parameter>`: the value ends at the last closing, and a line end on either side is not part of it. */
 function parameterOf(text: string): { key: string; text: string } | undefined {
   const keyEnd = text.indexOf('>');
@@ -85,12 +83,9 @@ function cast(text: string, key: string, { parameters }: OfferedFunction): unkno
 
 function takesText(parameters: Readonly<Record<string, unknown>>, key: string): boolean {
   const { properties } = parameters;
-  const schema: unknown =
-    typeof properties === 'object' && properties !== null && Object.hasOwn(properties, key)
-      ? Reflect.get(properties, key)
-      : undefined;
-  if (typeof schema !== 'object' || schema === null) return true;
-  const { type, enum: values } = schema as { type?: unknown; enum?: unknown };
+  const schema = isObject(properties) && Object.hasOwn(properties, key) ? properties[key] : undefined;
+  if (!isObject(schema)) return true;
+  const { type, enum: values } = schema;
   if (Array.isArray(values)) return values.every((value) => typeof value === 'string');
   return type === 'string' || (Array.isArray(type) && type.includes('string'));
 }
