@@ -2,6 +2,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { errors, request, type Dispatcher } from 'undici';
 import type { Outcome } from './outcome.ts';
+import { brokeOff, silent } from './pool-errors.ts';
 
 /** An answer that is not a stream is held whole, so that a replica's death in the middle of it costs nothing. */
 export const wholeBytesMax = 64 * 1024 * 1024;
@@ -122,14 +123,8 @@ export function failure(cause: unknown, pool: string): FleetError {
   if (cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError)
     return new FleetError('upstream_timeout', `The pool "${pool}" took too long to answer. Try again.`, { cause });
   if (cause instanceof errors.ConnectTimeoutError || unreachableCodes.has(codeOf(cause)))
-    return new FleetError(
-      'pool_unavailable',
-      `No server of the pool "${pool}" can be reached. Ask for another model, or try again shortly.`,
-      { cause, retryAfterMs: 1_000 },
-    );
-  return new FleetError('upstream_failed', `A replica of the pool "${pool}" broke off its answer. Try again.`, {
-    cause,
-  });
+    return silent(pool, 1_000, cause);
+  return brokeOff(pool, cause);
 }
 
 const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : '');

@@ -12,13 +12,17 @@ export const hopeless = ({ name }: PoolConfig, { problem }: PoolEndpoints): Flee
     { retryable: false },
   );
 
-/** There are replicas, and none has answered lately. */
-export const silent = ({ name }: PoolConfig, retryAfterMs: number): FleetError =>
+/** There are replicas, and none can be reached. */
+export const silent = (name: string, retryAfterMs: number, cause?: unknown): FleetError =>
   new FleetError(
     'pool_unavailable',
     `No server of the pool "${name}" can be reached. Ask for another model, or try again shortly.`,
-    { retryAfterMs },
+    { retryAfterMs, cause },
   );
+
+/** A replica ended in the middle. */
+export const brokeOff = (name: string, cause?: unknown): FleetError =>
+  new FleetError('upstream_failed', `A replica of the pool "${name}" broke off its answer. Try again.`, { cause });
 
 /** No replica became ready in time. */
 export const tooSlow = ({ name, hold }: PoolConfig, retryAfterMs: number): FleetError =>

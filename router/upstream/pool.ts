@@ -255,6 +255,6 @@ export class UpstreamPool {
 
   #silent(nowMs: number): FleetError {
     const returnMs = this.#replicas.nextReturnMs(nowMs);
-    return silent(this.#config, returnMs === undefined ? retryAfterMsMin : returnMs - nowMs);
+    return silent(this.#config.name, returnMs === undefined ? retryAfterMsMin : returnMs - nowMs);
   }
 }

@@ -1,8 +1,9 @@
-import { asFleetError, FleetError, toOpenAiError } from '@qwenfleet/core/errors';
+import { asFleetError, toOpenAiError, type FleetError } from '@qwenfleet/core/errors';
 import { encodeSse, sseDone } from '@qwenfleet/core/openai/sse';
 import { failure, outcomeOf, type UpstreamAnswer } from './attempt.ts';
 import { EventRelay } from './event-relay.ts';
 import type { Outcome } from './outcome.ts';
+import { brokeOff } from './pool-errors.ts';
 import type { Lease } from './pool.ts';
 import { clientError } from './upstream-error.ts';
 
@@ -96,8 +97,7 @@ async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, voi
     }
     const end = events.end();
     if (end.length > 0) yield end;
-    if (!events.finished)
-      throw new FleetError('upstream_failed', `A replica of the pool "${pool}" broke off its answer. Try again.`);
+    if (!events.finished) throw brokeOff(pool);
     outcome = { kind: events.failed ? 'erred' : 'answered' };
   } catch (thrown) {
     ending.error = signal.aborted ? asFleetError(signal.reason) : failure(thrown, pool);
