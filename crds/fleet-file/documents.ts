@@ -1,4 +1,5 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { isObject } from '@qwenfleet/core/json';
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from 'yaml';
 
 /** Larger files are no fleets; parsing stops before it costs memory. */
@@ -89,6 +90,3 @@ function itemsOf(document: FleetDocument): FleetDocument[] {
     locate: (path, key) => document.locate(['items', at, ...path], key),
   }));
 }
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
+import { isObject } from '@qwenfleet/core/json';
 import type { z } from 'zod';
 import type { Schema } from '../openapi.ts';
-import { isObject, type FleetDocument } from './documents.ts';
+import type { FleetDocument } from './documents.ts';
 import { problemAt, type Problem } from './problem.ts';
 import { didYouMean } from './suggest.ts';
 

@@ -1,3 +1,4 @@
+import { isObject } from '@qwenfleet/core/json';
 import type { z } from 'zod';
 import { objectSchema } from '../crd.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { metadataSchema } from '../metadata.ts';
 import { openApiOf, type Schema } from '../openapi.ts';
 import type { Rule } from '../rule.ts';
-import { isObject, type FleetDocument } from './documents.ts';
+import type { FleetDocument } from './documents.ts';
 import { problemsOfIssue, valueAt } from './issue.ts';
 import { problemAt, type Problem } from './problem.ts';
 import { didYouMean } from './suggest.ts';

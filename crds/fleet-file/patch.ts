@@ -1,5 +1,6 @@
 import { FleetError } from '@qwenfleet/core/errors';
-import { isObject, type FleetDocument } from './documents.ts';
+import { isObject } from '@qwenfleet/core/json';
+import type { FleetDocument } from './documents.ts';
 
 /**
  * Merges partial objects into those of the same kind and name, as JSON merge patches (RFC 7386); the rest is left as

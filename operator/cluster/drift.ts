@@ -1,3 +1,4 @@
+import { isObject } from '@qwenfleet/core/json';
 /** Keys by which the items of a list are told apart, in the order in which they are tried. */
 const itemKeys = ['name', 'containerPort', 'port', 'key', 'type', 'mountPath', 'ip', 'topologyKey'] as const;
 
@@ -36,9 +37,6 @@ function same(a: unknown, b: unknown): boolean {
   if (!isObject(a) || !isObject(b)) return false;
   return Object.keys(b).every((key) => same(a[key], b[key]));
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined ||

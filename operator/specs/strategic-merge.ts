@@ -1,4 +1,5 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { isObject } from '@qwenfleet/core/json';
 
 type Json = Record<string, unknown>;
 
@@ -90,5 +91,3 @@ const unknownDirective = (directive: string, path: string): FleetError =>
 const at = (path: string): { param: string } => ({ param: joined('spec.podTemplate', path) });
 const joined = (path: string, key: string): string => [path, key].filter((part) => part !== '').join('.');
 const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 import { FleetError } from '@qwenfleet/core/errors';
+import { isObject } from '@qwenfleet/core/json';
 import { readBounded } from '../bounded-file.ts';
 import type { ModelPackage } from '../model/package.ts';
 import { ggufTokenizer, type TokenizerFiles } from './gguf-tokenizer.ts';
@@ -52,7 +53,7 @@ function readJson(companions: ReadonlyMap<string, string>, name: string): Json |
   const text = readBounded(file, name, fileBytesMax);
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+    if (isObject(value)) return value;
   } catch (cause) {
     throw new FleetError('invalid_model', `${name} is not valid JSON.`, { cause });
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { FleetError } from '@qwenfleet/core/errors';
+import { isObject } from '@qwenfleet/core/json';
 import { readBounded } from '../../bounded-file.ts';
 import { safetensorsTypes } from './block-type.ts';
 import {
@@ -113,7 +114,7 @@ const isIndex = (dtype: string): boolean => dtype === 'I64';
 
 function entriesOf(header: Buffer, shard: string): [string, Entry][] {
   const value = parsed(header.toString('utf8'), `The header of ${shard}`);
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (!isObject(value))
     throw new FleetError('invalid_model', `The header of ${shard} is not an object: the file is damaged.`);
   return Object.entries(value)
     .filter(([name]) => name !== '__metadata__')

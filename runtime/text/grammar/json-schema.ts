@@ -1,10 +1,11 @@
+import { isObject } from '@qwenfleet/core/json';
 import { call, choice, nothing, Rule, sequence, shared, text, type Expression } from './expression.ts';
 import { integersBetween, numbersBetween } from './json-range.ts';
 import * as json from './json.ts';
 import { assertSupported, impliedTypes, isOfType, keywordsOf, typesOf, whole } from './json-schema/keywords.ts';
 import { inOrder, listOf } from './json-schema/members.ts';
 import { numberOf } from './json-schema/number.ts';
-import { isNames, isObject, refused, sizeOf, type Schema } from './json-schema/schema.ts';
+import { isNames, refused, sizeOf, type Schema } from './json-schema/schema.ts';
 import { stringOf } from './json-schema/string.ts';
 
 /** Levels of a schema, `$ref` not counted. */

@@ -1,5 +1,5 @@
+import { isObject } from '@qwenfleet/core/json';
 import { sequence, text as exactly } from '../grammar/expression.ts';
-import { isObject } from '../grammar/json-schema/schema.ts';
 import { argumentsOf } from './arguments.ts';
 import type { ToolFormat } from './format.ts';
 

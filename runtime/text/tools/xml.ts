@@ -1,6 +1,6 @@
+import { isObject } from '@qwenfleet/core/json';
 import { choice, optional, sequence, text as exactly, until, type Expression } from '../grammar/expression.ts';
 import { schemaExpression } from '../grammar/json-schema.ts';
-import { isObject } from '../grammar/json-schema/schema.ts';
 import type { ToolFormat } from './format.ts';
 import type { OfferedFunction } from './offer.ts';
 

@@ -1,4 +1,5 @@
-import { isNames, isObject, refused, type Schema } from './schema.ts';
+import { isObject } from '@qwenfleet/core/json';
+import { isNames, refused, type Schema } from './schema.ts';
 
 /** What says something about values that a grammar of this kind cannot keep: refused, never passed over. */
 const unsupported = [

@@ -3,8 +3,6 @@ import { FleetError } from '@qwenfleet/core/errors';
 /** One, as an object. */
 export type Schema = Readonly<Record<string, unknown>>;
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 export const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((name) => typeof name === 'string');
 export const refused = (at: string, why: string): FleetError =>
