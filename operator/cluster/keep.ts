@@ -1,16 +1,14 @@
-import type { Node, Pod } from '@qwenfleet/kube/kinds';
-import type { ContainerStatus, LivePod } from '../reconcile/qwendeployment/plan/pods/live.ts';
+import type { ContainerStatus, Node, Pod } from '@qwenfleet/kube/kinds';
 
 /**
- * What the cache keeps of a pod: what `LivePod` and `Pod` name, and no more. The rest of its template is the same in
- * every replica, and two thirds of its bytes.
+ * What the cache keeps of a pod: what `Pod` names, and no more. The rest of its template is the same in every replica,
+ * and two thirds of its bytes.
  */
 export function keptPod(pod: Pod): Pod {
-  // The API server's own shape; `Pod` leaves containers and volumes untyped.
-  const { apiVersion, kind, metadata, spec = {}, status = {} } = pod as Pod & LivePod;
+  const { apiVersion, kind, metadata, spec = {}, status = {} } = pod;
   const { containers, volumes } = spec;
   const { initContainerStatuses, containerStatuses } = status;
-  const kept = {
+  return {
     apiVersion,
     kind,
     metadata,
@@ -25,8 +23,6 @@ export function keptPod(pod: Pod): Pod {
       ...(containerStatuses && { containerStatuses: containerStatuses.map(keptStatus) }),
     },
   };
-  // Fields are as the API server sent them, or left out; `Pod` and `LivePod` differ in how they write "may be missing".
-  return kept as Pod;
 }
 
 const keptStatus = (status: ContainerStatus) =>

@@ -1,7 +1,8 @@
 import { apiVersion } from '@qwenfleet/crds/kinds';
 import { resource, type Resource } from '@qwenfleet/kube/resource';
 import type { KubeObject } from '@qwenfleet/kube/object';
-import type { Condition, Deployment } from '@qwenfleet/kube/kinds';
+import type { Deployment } from '@qwenfleet/kube/kinds';
+import type { LiveWorkload } from '../reconcile/qwendeployment/plan/pods/live.ts';
 
 /** A custom resource as the API server gives it; it is parsed by the schema of its kind before anything reads it. */
 export type CustomObject = KubeObject & { readonly spec?: unknown; readonly status?: unknown };
@@ -17,14 +18,7 @@ export const hardwareKind = resource<CustomObject>({
 export const workloadKind: Resource<Deployment> = resource({ apiVersion: 'apps/v1', kind: 'Deployment' });
 
 /** What runs the pods of one revision: a Deployment, or a LeaderWorkerSet where a replica spans nodes. */
-export type WorkloadObject = KubeObject & {
-  readonly spec?: { readonly replicas?: number };
-  readonly status?: {
-    readonly replicas?: number;
-    readonly readyReplicas?: number;
-    readonly conditions?: readonly Condition[];
-  };
-};
+export type WorkloadObject = KubeObject & LiveWorkload;
 export const isWorkload = ({ kind }: Pick<KubeObject, 'kind'>): boolean =>
   kind === 'Deployment' || kind === 'LeaderWorkerSet';
 

@@ -53,7 +53,6 @@ const hasLabels = (
 const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
 function devicesOf({ spec }: Pod, resourceName: string): number {
-  // The API server's own shape; `Pod` leaves containers untyped.
-  const { containers = [] } = (spec ?? {}) as { containers?: { resources?: { limits?: Record<string, string> } }[] };
+  const { containers = [] } = spec ?? {};
   return containers.reduce((sum, { resources }) => sum + Number(resources?.limits?.[resourceName] ?? 0), 0);
 }

@@ -6,7 +6,7 @@ const pod = (restartCount: number, ready = false, name = 'a'): LivePod => ({
   metadata: { name },
   status: {
     conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
-    containerStatuses: [{ name: 'engine', restartCount }],
+    containerStatuses: [{ name: 'engine', ready, restartCount }],
   },
 });
 const failed = (counter: StartCounter, of: LivePod): number => {
@@ -27,9 +27,12 @@ describe('starts that failed in a row', () => {
 
   it('are those of pods of an init container too, and forgotten with the pod', () => {
     const counter = new StartCounter();
-    const pulling: LivePod = { metadata: { name: 'b' }, status: { initContainerStatuses: [{ name: 'pull' }] } };
-    expect(failed(counter, pulling)).toBe(0);
-    const again = { ...pulling, status: { initContainerStatuses: [{ name: 'pull', restartCount: 2 }] } };
+    const pulling = (restartCount: number): LivePod => ({
+      metadata: { name: 'b' },
+      status: { initContainerStatuses: [{ name: 'pull', ready: false, restartCount }] },
+    });
+    expect(failed(counter, pulling(0))).toBe(0);
+    const again = pulling(2);
     expect(failed(counter, again)).toBe(2);
     counter.look([]);
     expect(failed(counter, again)).toBe(0);

@@ -28,6 +28,6 @@ const restartsOf = ({ status }: LivePod): number =>
   Math.max(
     0,
     ...[...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(
-      ({ restartCount }) => restartCount ?? 0,
+      ({ restartCount }) => restartCount,
     ),
   );

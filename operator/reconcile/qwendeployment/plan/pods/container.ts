@@ -1,6 +1,7 @@
 import { parseTermination } from '@qwenfleet/core/fleet/termination';
+import type { ContainerStatus, Terminated } from '@qwenfleet/kube/kinds';
 import type { Failure } from '../observed.ts';
-import type { ContainerStatus, LivePod, Terminated } from './live.ts';
+import type { LivePod } from './live.ts';
 
 const pullReasons = new Set([
   'ErrImagePull',
@@ -39,10 +40,10 @@ function waitingFailure({ name, image = '', state }: ContainerStatus): Failure |
 
 /** How it ended last, for as long as it is not ready again. An init container that ended well is through. */
 function endFailure(status: ContainerStatus, pod: LivePod): Failure | undefined {
-  if (status.ready === true) return undefined;
+  if (status.ready) return undefined;
   const end = status.state?.terminated ?? status.lastState?.terminated;
   if (!end || (end.exitCode === 0 && status.state?.waiting?.reason !== 'CrashLoopBackOff')) return undefined;
-  const times = status.restartCount ?? 0;
+  const times = status.restartCount;
   const restarts = times === 0 ? '' : `, restarted ${times} times`;
   if (end.reason === 'OOMKilled') {
     const limit = limitOf(pod, status.name);

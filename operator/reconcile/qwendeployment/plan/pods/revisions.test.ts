@@ -13,7 +13,7 @@ const workload = (revision: string, replicas: number, metadata: object = {}): Li
 });
 type PodInput = { conditions?: object[]; createdAt?: string; deleted?: boolean; message?: string };
 function pod(revision: string, at: number, { conditions = [], createdAt, deleted, message }: PodInput = {}): LivePod {
-  const waiting = { reason: 'CrashLoopBackOff', message };
+  const engine = { name: 'engine', ready: false, restartCount: 0 };
   return {
     metadata: {
       name: `chat-${revision}-${at}`,
@@ -26,7 +26,9 @@ function pod(revision: string, at: number, { conditions = [], createdAt, deleted
     status: {
       phase: 'Running',
       conditions: conditions as never,
-      ...(message === undefined ? {} : { containerStatuses: [{ name: 'engine', state: { waiting } }] }),
+      ...(message === undefined
+        ? {}
+        : { containerStatuses: [{ ...engine, state: { waiting: { reason: 'CrashLoopBackOff', message } } }] }),
     },
   };
 }

@@ -1,5 +1,6 @@
+import type { ContainerStatus } from '@qwenfleet/kube/kinds';
 import { describe, expect, it } from 'vitest';
-import type { ContainerStatus, LivePod } from './live.ts';
+import type { LivePod, LiveReplicaSet } from './live.ts';
 import { overdueReplicas, refusedReplicas, replicaViews, type PodsInput } from './views.ts';
 
 const minuteMs = 60_000;
@@ -46,7 +47,10 @@ const unscheduled = (message: string, reason = 'Unschedulable') =>
   });
 const container = (status: Partial<ContainerStatus>) =>
   pod({
-    status: { phase: 'Running', containerStatuses: [{ name: 'engine', image: 'engine:1', ready: false, ...status }] },
+    status: {
+      phase: 'Running',
+      containerStatuses: [{ name: 'engine', image: 'engine:1', ready: false, restartCount: 0, ...status }],
+    },
   });
 const ended = (terminated: object, more: Partial<ContainerStatus> = {}) =>
   container({
@@ -274,7 +278,7 @@ describe('a replica over several nodes', () => {
 });
 
 describe('replicas that do not even exist', () => {
-  const refused = (message: string) => ({
+  const refused = (message: string): LiveReplicaSet => ({
     metadata: { name: 'chat-abc' },
     status: { conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }] },
   });
