@@ -1,4 +1,5 @@
 import { isObject } from '@qwenfleet/core/json';
+
 /** Keys by which the items of a list are told apart, in the order in which they are tried. */
 const itemKeys = ['name', 'containerPort', 'port', 'key', 'type', 'mountPath', 'ip', 'topologyKey'] as const;
 
