@@ -7,7 +7,7 @@ import { connect, type Connection } from '@qwenfleet/kube/connection/connection'
 import { Discovery } from '@qwenfleet/kube/discovery/discovery';
 import { ScriptedApi, type Received } from '@qwenfleet/kube/harness/scripted-api';
 import { pluralOf } from '@qwenfleet/kube/resource';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { until } from '../../harness/processes.ts';
 import { capabilityApis } from '../../specs/capabilities.ts';
 import { Neighbours } from './neighbours.ts';
@@ -125,9 +125,10 @@ describe('neighbours', () => {
       metadata: { name: 'wide', namespace: 'a', resourceVersion: '2' },
     };
     const tell = (type: string): void => void watches[0]?.write(`${JSON.stringify({ type, object })}\n`);
+    const waits = vi.spyOn(clock, 'sleep');
     tell('ADDED');
     tell('DELETED');
-    await until(() => api.received.filter(({ path }) => path === '/version').length > 1, 'it looks again at once');
+    await until(() => waits.mock.calls.some(([delayMs]) => delayMs === soonMs), 'it has looked at once, and will soon');
     // The kind is served for a moment after its objects are gone.
     installed.delete('leaderWorkerSet');
     expect(there()).toEqual(['leaderWorkerSet']);
