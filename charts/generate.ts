@@ -65,10 +65,11 @@ function rightsTemplate(): string {
 const define = (name: string, rules: string[]): string =>
   `{{- define "qwenfleet.rights.${name}" -}}\n${rules.join('\n')}\n{{- end }}`;
 
-const ruleYaml = ({ why, apiGroup, resources, verbs }: Right): string =>
+const ruleYaml = ({ why, apiGroup, resources, names, verbs }: Right): string =>
   [
     `# ${why}`,
     `- apiGroups: [${apiGroup === '' ? '""' : apiGroup}]`,
     `  resources: [${resources.join(', ')}]`,
+    ...(names ? [`  resourceNames: [${names.join(', ')}]`] : []),
     `  verbs: [${verbs.join(', ')}]`,
   ].join('\n');

@@ -4,7 +4,14 @@ import type { integrationsSchema } from './values.ts';
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
 
 /** One rule of a Role, and the reason why it is there. */
-export type Right = { why: string; apiGroup: string; resources: readonly string[]; verbs: readonly Verb[] };
+export type Right = {
+  why: string;
+  apiGroup: string;
+  resources: readonly string[];
+  verbs: readonly Verb[];
+  /** Only objects with these names; all of them when left out. */
+  names?: readonly string[];
+};
 export type Integration = keyof z.infer<typeof integrationsSchema>;
 
 const read: readonly Verb[] = ['get', 'list', 'watch'];
@@ -89,10 +96,17 @@ export const homeRights: readonly Right[] = [
     verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
   },
   {
-    why: 'the key that it makes once, with which it exchanges weights in running engines',
+    why: 'the key that it makes once, with which it exchanges weights in running engines; creation knows no names',
     apiGroup: '',
     resources: ['secrets'],
-    verbs: ['get', 'create'],
+    verbs: ['create'],
+  },
+  {
+    why: 'and reads when it starts again',
+    apiGroup: '',
+    resources: ['secrets'],
+    names: ['qwenfleet-operator-admin'],
+    verbs: ['get'],
   },
 ];
 

@@ -42,9 +42,14 @@ export type Occurrence = {
   note: string;
 };
 
-/** Occurrences of the same kind are one event with a count. */
-export const seriesKey = ({ regarding, related, reason, action, type }: Occurrence): string =>
-  JSON.stringify([identityOf(regarding), related && identityOf(related), reason, action, type]);
+/**
+ * Occurrences of the same kind are one event with a count. Its note is that of the first, for the API lets nobody change
+ * one: what says something else, and not only with other numbers, is another event.
+ */
+export const seriesKey = ({ regarding, related, reason, action, type, note }: Occurrence): string =>
+  JSON.stringify([identityOf(regarding), related && identityOf(related), reason, action, type, wordsOf(note)]);
+
+const wordsOf = (note: string): string => note.slice(0, noteCharactersMax).replace(/\d+(\.\d+)?/g, '#');
 
 const identityOf = ({ apiVersion, kind, metadata }: KubeObject): string =>
   [apiVersion, kind, metadata.namespace ?? '', metadata.name, metadata.uid ?? ''].join(' ');

@@ -91,12 +91,13 @@ describe('an event', () => {
     await recorder.stop();
   });
 
-  it('is another one for another object, reason, action or type', async () => {
+  it('is another one for another object, reason, action or type, and for other words', async () => {
     const recorder = create();
     for (const each of [scaled(), scaled('v'), scaled('w', { reason: 'R' }), scaled('w', { action: 'A' })])
       recorder.record(each);
     recorder.record(scaled('w', { type: 'Warning' }));
-    await received(5);
+    recorder.record(scaled('w', { note: 'to 3 replicas: idle' }));
+    await received(6);
     expect(api.received.every(({ method }) => method === 'POST')).toBe(true);
     await recorder.stop();
   });

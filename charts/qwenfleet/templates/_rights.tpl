@@ -128,8 +128,13 @@
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, patch]
-# the key that it makes once, with which it exchanges weights in running engines
+# the key that it makes once, with which it exchanges weights in running engines; creation knows no names
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create]
+  verbs: [create]
+# and reads when it starts again
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [qwenfleet-operator-admin]
+  verbs: [get]
 {{- end }}
