@@ -1,17 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { systemClock } from '@qwenfleet/core/clock';
-import { runtimeConfigSchema } from '@qwenfleet/core/fleet/runtime-config';
-import { silentLogger } from '@qwenfleet/core/log';
 import { adapterFolder } from '@qwenfleet/runtime/fixtures/adapter';
 import { publishedCheckpoint, trainedOn } from '@qwenfleet/runtime/fixtures/checkpoint';
 import { rejection } from '@qwenfleet/runtime/fixtures/generation';
-import { fromLoopback } from '@qwenfleet/runtime/fixtures/served';
-import { createApp, type App } from '@qwenfleet/runtime/http/app';
-import { loadServedModel } from '@qwenfleet/runtime/load-model';
-import { Service } from '@qwenfleet/runtime/service';
+import type { Service } from '@qwenfleet/runtime/service';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { answer, answersUnderLoad, post, startService, type RunningService } from '../harness/adapter-service.ts';
 
 const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-adapters-'));
 const checkpoint = publishedCheckpoint('qwen3');
@@ -24,43 +19,10 @@ afterEach(async () => {
   for (const service of services.splice(0)) await service.finish();
 });
 
-type Running = { app: App; service: Service };
-
-async function started(changes: object = {}): Promise<Running> {
-  const config = runtimeConfigSchema.parse({
-    servedName: 'tiny',
-    model: { uri: `file://${checkpoint}` },
-    quantization: 'float32',
-    cacheDir,
-    engine: { slots: 8, contextLength: 128, threads: 2 },
-    ...changes,
-  });
-  const source = {
-    cacheDir,
-    hub: { endpoint: 'http://127.0.0.1:9', token: undefined, cacheDir: path.join(cacheDir, 'hub') },
-  };
-  const service = new Service({
-    config,
-    clock: systemClock,
-    rng: () => 0.5,
-    log: silentLogger,
-    freeMemory: () => 1e12,
-    load: (model, parts) => loadServedModel(config, model, { ...parts, source, clock: systemClock }),
-  });
-  services.push(service);
-  await service.start();
-  return { app: createApp(service), service };
-}
-
-const post = async ({ app }: Running, at: string, body: object): Promise<Response> =>
-  app.request(at, { method: 'POST', body: JSON.stringify(body) }, fromLoopback);
-
-/** The greedy answer's text; what went wrong, when something did. */
-async function answer(running: Running, model: string, content = 'a tale', tokens = 24): Promise<string> {
-  const messages = [{ role: 'user', content }];
-  const response = await post(running, '/v1/chat/completions', { model, messages, temperature: 0, max_tokens: tokens });
-  const body = (await response.json()) as { choices?: { message: { content: string } }[]; error?: { message: string } };
-  return body.choices?.[0]?.message.content ?? `failed: ${body.error?.message}`;
+async function started(changes: object = {}): Promise<RunningService> {
+  const running = await startService(checkpoint, cacheDir, changes);
+  services.push(running.service);
+  return running;
 }
 
 const folders = new Map<number, string>();
@@ -95,12 +57,7 @@ describe('adapters of a running model', () => {
     const seeds = Array.from({ length: 50 }, (_, index) => index + 1);
     const running = await started({ adapters: { places: 8, rankMax: 4, list: listed(seeds) } });
     const names = [...seeds.map((seed) => `adapter-${seed}`), 'tiny'];
-    const alone = new Map<string, string>();
-    for (const name of names) alone.set(name, await answer(running, name));
-    expect(new Set(alone.values()).size).toBeGreaterThan(45);
-    const asked = Array.from({ length: 153 }, (_, index) => names[(index * 7) % 51] ?? '');
-    const answers = await Promise.all(asked.map((name) => answer(running, name)));
-    expect(answers).toEqual(asked.map((name) => alone.get(name)));
+    expect(await answersUnderLoad(running, names)).toMatchObject({ asked: 153, other: 0, distinct: 51 });
   });
 
   it('come and go while eight streams run, and change no token', async () => {

@@ -117,7 +117,7 @@ describe('a place', () => {
     const stacked = await opened('qwen3', { adapters });
     const folders = [
       adapterFolder(checkpointFolder('qwen3'), { seed: 5, rank: 8 }),
-      adapterFolder(checkpointFolder('qwen3'), { seed: 6, rank: 2, of: ['q'] }),
+      adapterFolder(checkpointFolder('qwen3'), { seed: 6, rank: 4, of: ['q', 'down'], layers: [1] }),
     ];
     await placeAll(stacked, 'qwen3', folders);
     const wanted = await answersOf(stacked, prompt(20, 9), 5, { adapter: 2 });

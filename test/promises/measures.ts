@@ -7,6 +7,7 @@ import { zeroLost, zeroOverheadMs } from './measures/operator/rush.ts';
 import { overheadMs } from './measures/router/overhead-ms.ts';
 import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
+import { adapters } from './measures/runtime/adapters.ts';
 import { batchRatio } from './measures/runtime/batch-ratio.ts';
 import { parity } from './measures/runtime/parity.ts';
 import type { Measure } from './promise.ts';
@@ -22,6 +23,7 @@ export const measures: Readonly<Record<string, Measure>> = {
   'operator.zero-overhead-ms': zeroOverheadMs,
   'runtime.parity': parity,
   'runtime.batch-ratio': batchRatio,
+  'runtime.adapters': adapters,
   'router.overhead-ms': overheadMs,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,

@@ -16,7 +16,7 @@ export type AdapterInputNames = {
   up: (projection: string) => string;
 };
 
-/** A projection's matrices, a row for each place, rank and layer: `[.., columns]` and `[.., rows]`. */
+/** A projection's matrices: a row of zeros for each layer, then one for each place, rank and layer. */
 type Stack = { name: string; rows: number; columns: number; down: Float32Array; up: Float32Array };
 type Site = { name: string; stacks: readonly Stack[] };
 
@@ -26,20 +26,21 @@ export type Ranks = readonly number[];
 const floatBytes = 4;
 
 /**
- * The matrices of all adapters, as the graph's inputs. Place 0 holds zeros and is nobody's. What an adapter has less of
- * than others in a step is zeros, which add nothing.
+ * The matrices of all adapters, as the graph's inputs. What a sequence has less of than others in its step it takes from
+ * the rows of zeros, which add nothing.
  */
 export class AdapterStacks implements AdapterPlaces {
   readonly count: number;
   readonly rankMax: number;
   readonly bytes: number;
   readonly #layers: number;
+  readonly #rowCount: number;
   readonly #memory: MemoryBlock;
   readonly #sites: readonly Site[];
   /** By site: which rows each sequence takes, layer 0's. */
   readonly #lists: readonly BigInt64Array[];
-  /** By place that has been written. */
-  readonly #ranks = new Map<number, Ranks>();
+  /** By place that has been written; 0 is no adapter. */
+  readonly #ranks = new Map<number, Ranks>([[0, []]]);
   #writing: Promise<unknown> = Promise.resolve();
   #released = false;
 
@@ -55,10 +56,10 @@ export class AdapterStacks implements AdapterPlaces {
     this.count = places;
     this.rankMax = rankMax;
     this.#layers = layers;
-    const rowCount = (places + 1) * rankMax * layers;
+    this.#rowCount = (1 + places * rankMax) * layers;
     const widths = sites.flatMap(({ projections }) => projections.map(({ rows, columns }) => rows + columns));
     const lists = sites.length * sequences * rankMax;
-    const floats = rowCount * widths.reduce((sum, width) => sum + width, 0);
+    const floats = this.#rowCount * widths.reduce((sum, width) => sum + width, 0);
     this.#memory = new MemoryBlock(lists * 8 + floats * floatBytes);
     this.bytes = this.#memory.bytes;
     const { buffer } = this.#memory;
@@ -75,15 +76,12 @@ export class AdapterStacks implements AdapterPlaces {
       name,
       stacks: projections.map((shape) => ({
         ...shape,
-        down: next(rowCount * shape.columns),
-        up: next(rowCount * shape.rows),
+        down: next(this.#rowCount * shape.columns),
+        up: next(this.#rowCount * shape.rows),
       })),
     }));
-    for (const stack of this.#stacks) this.#clear(stack, 0);
-    this.#ranks.set(
-      0,
-      this.#sites.map(() => 0),
-    );
+    // Memory that was used before is not zero.
+    for (const stack of this.#stacks) this.#clear(stack, 0, layers);
   }
 
   /** Names of the graph's inputs, in the order of `tensors`. */
@@ -110,22 +108,22 @@ export class AdapterStacks implements AdapterPlaces {
     this.#lists.forEach((list, site) => {
       const rank = ranks[site] ?? 0;
       rows.forEach(({ adapter = 0 }, index) => {
+        const own = this.#ranks.get(adapter)?.[site] ?? 0;
         for (let at = 0; at < rank; at += 1)
-          list[index * rank + at] = BigInt((adapter * this.rankMax + at) * this.#layers);
+          list[index * rank + at] = BigInt(at < own ? this.#rowOf(adapter, at, 0) : 0);
       });
     });
   }
 
   /** For each site the rows that are taken, and its stacks. Where nothing is taken, one list does for all sequences. */
   tensors(sequences: number, ranks: Ranks): Tensor[] {
-    const rowCount = (this.count + 1) * this.rankMax * this.#layers;
     return this.#sites.flatMap(({ stacks }, site) => {
       const rank = ranks[site] ?? 0;
       return [
         new Tensor(this.#addressOf(this.#lists[site]), [rank === 0 ? 1 : sequences, rank], 'int64'),
         ...stacks.flatMap(({ rows, columns, down, up }) => [
-          new Tensor(this.#addressOf(down), [rowCount, columns], 'float32'),
-          new Tensor(this.#addressOf(up), [rowCount, rows], 'float32'),
+          new Tensor(this.#addressOf(down), [this.#rowCount, columns], 'float32'),
+          new Tensor(this.#addressOf(up), [this.#rowCount, rows], 'float32'),
         ]),
       ];
     });
@@ -153,43 +151,56 @@ export class AdapterStacks implements AdapterPlaces {
 
   async #write(place: number, matrices: Iterable<AdapterMatrix>): Promise<void> {
     this.#ranks.delete(place);
-    for (const stack of this.#stacks) {
-      await this.#turn();
-      this.#clear(stack, place);
-    }
     const ranks = this.#sites.map(() => 0);
+    const written = new Map(this.#stacks.map((stack) => [stack, Array.from({ length: this.#layers }, () => 0)]));
     for (const matrix of matrices) {
       await this.#turn();
-      const site = this.#sites.findIndex(({ stacks }) => stacks.some(({ name }) => name === matrix.projection));
-      this.#put(
-        this.#sites[site]?.stacks.find(({ name }) => name === matrix.projection),
-        place,
-        matrix,
-      );
-      ranks[site] = Math.max(ranks[site] ?? 0, matrix.rank);
+      const { projection, layer, rank } = matrix;
+      const site = this.#sites.findIndex(({ stacks }) => stacks.some(({ name }) => name === projection));
+      const stack = this.#stacks.find(({ name }) => name === projection);
+      this.#put(this.#fitting(stack, matrix), place, matrix);
+      const own = stack && written.get(stack);
+      if (own) own[layer] = rank;
+      ranks[site] = Math.max(ranks[site] ?? 0, rank);
     }
+    await this.#clearRest(place, ranks, written);
     this.#ranks.set(place, ranks);
   }
 
-  /** Memory that was used before is not zero. */
-  #clear({ down, up }: Stack, place: number): void {
-    for (const values of [down, up]) {
-      const length = values.length / (this.count + 1);
-      values.fill(0, place * length, (place + 1) * length);
+  /** What is read of layers and projections that an adapter does not change, or changes by less than others of its site. */
+  async #clearRest(place: number, ranks: Ranks, written: ReadonlyMap<Stack, readonly number[]>): Promise<void> {
+    for (const [site, { stacks }] of this.#sites.entries()) {
+      for (const stack of stacks) {
+        await this.#turn();
+        for (const [layer, rank] of (written.get(stack) ?? []).entries())
+          for (let at = rank; at < (ranks[site] ?? 0); at += 1) this.#clear(stack, this.#rowOf(place, at, layer), 1);
+      }
     }
   }
 
-  #put(stack: Stack | undefined, place: number, { layer, rank, down, up }: AdapterMatrix): void {
+  #rowOf(place: number, rank: number, layer: number): number {
+    return (1 + (place - 1) * this.rankMax + rank) * this.#layers + layer;
+  }
+
+  #clear({ rows, columns, down, up }: Stack, row: number, count: number): void {
+    down.fill(0, row * columns, (row + count) * columns);
+    up.fill(0, row * rows, (row + count) * rows);
+  }
+
+  #fitting(stack: Stack | undefined, { layer, rank, down, up }: AdapterMatrix): Stack {
     const fits =
       stack !== undefined &&
       layer < this.#layers &&
       rank <= this.rankMax &&
       down.length === rank * stack.columns &&
       up.length === rank * stack.rows;
-    if (!fits) throw new FleetError('engine_failed', 'A matrix of an adapter does not fit the model.');
-    const { rows, columns } = stack;
+    if (fits) return stack;
+    throw new FleetError('engine_failed', 'A matrix of an adapter does not fit the model.');
+  }
+
+  #put({ rows, columns, ...stack }: Stack, place: number, { layer, rank, down, up }: AdapterMatrix): void {
     for (let at = 0; at < rank; at += 1) {
-      const to = (place * this.rankMax + at) * this.#layers + layer;
+      const to = this.#rowOf(place, at, layer);
       stack.down.set(down.subarray(at * columns, (at + 1) * columns), to * columns);
       // Transposed: what is multiplied by one number lies side by side.
       for (let row = 0; row < rows; row += 1) stack.up[to * rows + row] = up[row * rank + at] ?? 0;

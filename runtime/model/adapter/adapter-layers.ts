@@ -4,10 +4,10 @@ import { sites, sitesOf, type Projection, type SiteName } from './projection.ts'
 
 /**
  * Names of the graph's inputs for adapters. Shapes: D is B, a list for each sequence, or 1, the same for all; R the rank of
- * a site in this step; P rows of a stack, one for each place, rank and layer, in this order.
+ * a site in this step; P rows of a stack, one of zeros for each layer, then one for each place, rank and layer.
  */
 export const adapterNames = {
-  /** int64 [D, R]: rows of layer 0 in the stacks. Place 0 holds zeros. */
+  /** int64 [D, R]: rows of layer 0 in the stacks. */
   rows: (site: string): string => `adapter_rows_${site}`,
   /** float32 [P, columns] */
   down: (projection: string): string => `adapter_down_${projection}`,
