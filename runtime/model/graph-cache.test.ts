@@ -16,7 +16,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkpointFolder, publishedCheckpoint, trainedOn } from '../fixtures/checkpoint.ts';
 import { rejection } from '../fixtures/generation.ts';
 import { openFilesIn } from '../fixtures/weights-files.ts';
-import { adapterFolder } from '../fixtures/adapter.ts';
+import { adapterFolder, removeAdapters } from '../fixtures/adapter.ts';
 import { withMerged } from './adapter/merge.ts';
 import { buildGraph, dataFileName, graphFileName } from './build-graph.ts';
 import { buildInWorker } from './build-worker-client.ts';
@@ -26,6 +26,7 @@ import { readModel } from './read.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'graph-cache-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(removeAdapters);
 let cacheDir: string;
 beforeEach(() => (cacheDir = mkdtempSync(path.join(root, 'cache-'))));
 

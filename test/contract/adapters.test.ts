@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { seededRng } from '@qwenfleet/core/rng';
 import type { Generator } from '@qwenfleet/runtime/backend/backend';
-import { adapterFolder } from '@qwenfleet/runtime/fixtures/adapter';
+import { adapterFolder, removeAdapters } from '@qwenfleet/runtime/fixtures/adapter';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { answersOf, farthest, openAdapted, placeAll, type OpenOptions } from '../harness/adapters.ts';
 import { checkpointFolder } from '../harness/checkpoints.ts';
 
 const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-adapters-'));
 afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
+afterAll(removeAdapters);
 
 /** As test/contract/parity.test.ts has it. */
 const tolerance = 2e-3;

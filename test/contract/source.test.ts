@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
-import { adapterFolder } from '@qwenfleet/runtime/fixtures/adapter';
+import { adapterFolder, removeAdapters } from '@qwenfleet/runtime/fixtures/adapter';
 import { notedSha256, sha256Of } from '@qwenfleet/runtime/source/digest';
 import { pull } from '@qwenfleet/runtime/source/pull';
 import { hubAnswers } from '@qwenfleet/runtime/source/hf/reachable';
@@ -148,6 +148,7 @@ describe('a model from the hub', () => {
     const location = await pull('hf://Qwen/Tone', { ...options(), hub: { ...options().hub, endpoint: adapters.url } });
     expect(readdirSync(location)).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
     await adapters.close();
+    removeAdapters();
   });
 
   it('is looked for within a time', async () => {

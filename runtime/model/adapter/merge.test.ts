@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { adapterFolder, type AdapterTensor } from '../../fixtures/adapter.ts';
+import { adapterFolder, removeAdapters, type AdapterTensor } from '../../fixtures/adapter.ts';
 import { checkpointFolder } from '../../fixtures/checkpoint.ts';
 import { refusal } from '../../fixtures/refusal.ts';
 import { weightsDigest } from '../graph-cache.ts';
@@ -12,6 +12,7 @@ import { withMerged } from './merge.ts';
 
 const cacheDir = mkdtempSync(path.join(tmpdir(), 'qwenfleet-merge-'));
 afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
+afterAll(removeAdapters);
 
 const checkpoint = checkpointFolder('qwen3');
 const name = 'model.layers.1.self_attn.q_proj';

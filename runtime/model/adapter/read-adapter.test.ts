@@ -1,13 +1,15 @@
 import { rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { adapterFolder, type AdapterOptions, type AdapterTensor } from '../../fixtures/adapter.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { adapterFolder, removeAdapters, type AdapterOptions, type AdapterTensor } from '../../fixtures/adapter.ts';
 import { checkpointFolder, type Family } from '../../fixtures/checkpoint.ts';
 import { refusal } from '../../fixtures/refusal.ts';
 import { openFilesIn } from '../../fixtures/weights-files.ts';
 import { readModel } from '../read.ts';
 import { readAdapter, type Adapter } from './read-adapter.ts';
+
+afterAll(removeAdapters);
 
 const checkpoint = checkpointFolder('qwen3');
 const decoder = (family: Family = 'qwen3') => {
