@@ -25,3 +25,11 @@ describe('what the operator is told of its neighbours', () => {
     expect(() => integrations(text)).toThrow(words);
   });
 });
+
+describe('who the operator is to the API server', () => {
+  it('is what kubectl would be, unless a service account is mounted elsewhere', () => {
+    expect(readOperatorConfig({}).credentials).toEqual({ from: 'default' });
+    const elsewhere = readOperatorConfig({ QWENFLEET_SERVICE_ACCOUNT: '/var/run/account' });
+    expect(elsewhere.credentials).toEqual({ from: 'pod', folder: '/var/run/account' });
+  });
+});

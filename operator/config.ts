@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { describeIssues, parseConfig } from '@qwenfleet/core/config';
+import type { CredentialSource } from '@qwenfleet/kube/connection/credentials';
 import { z } from 'zod';
 import type { Integrations } from './specs/capabilities.ts';
 import { thirdPartyImages, type Images } from './specs/images.ts';
@@ -44,6 +45,8 @@ const environmentSchema = z.object({
   QWENFLEET_INTEGRATIONS: z.string().default('{}').transform(integrationsOf),
   QWENFLEET_LEADER_ELECTION: flag.default(true),
   QWENFLEET_LEASE_NAMESPACE: z.string().optional(),
+  /** A folder with token, ca.crt and namespace, where a pod's service account is not mounted at its usual place. */
+  QWENFLEET_SERVICE_ACCOUNT: z.string().min(1).optional(),
   QWENFLEET_IDENTITY: z.string().min(1).default(hostname()),
   QWENFLEET_METRICS_HOST: z.string().min(1).default('0.0.0.0'),
   QWENFLEET_METRICS_PORT: count('QWENFLEET_METRICS_PORT').default(9090),
@@ -63,6 +66,7 @@ export type OperatorConfig = {
   integrations: Integrations;
   leaderElection: boolean;
   leaseNamespace: string | undefined;
+  credentials: CredentialSource;
   identity: string;
   metrics: { host: string; port: number };
   writesPerSecond: number;
@@ -87,6 +91,10 @@ export function readOperatorConfig(environment: NodeJS.ProcessEnv = process.env)
     integrations: read.QWENFLEET_INTEGRATIONS,
     leaderElection: read.QWENFLEET_LEADER_ELECTION,
     leaseNamespace: read.QWENFLEET_LEASE_NAMESPACE,
+    credentials:
+      read.QWENFLEET_SERVICE_ACCOUNT === undefined
+        ? { from: 'default' }
+        : { from: 'pod', folder: read.QWENFLEET_SERVICE_ACCOUNT },
     identity: read.QWENFLEET_IDENTITY,
     metrics: { host: read.QWENFLEET_METRICS_HOST, port: read.QWENFLEET_METRICS_PORT },
     writesPerSecond: read.QWENFLEET_WRITE_QPS,

@@ -26,11 +26,11 @@ const kubeTelemetry = new Telemetry('kube');
 const environment = { clock: systemClock, rng: seededRng(randomSeed()), log, telemetry: kubeTelemetry };
 
 const userAgent = userAgentOf('qwenfleet-operator', packageJson.version);
-const connection = await connect({ from: 'default' }, environment);
+const connection = await connect(config.credentials, environment);
 const writes = { perSecond: config.writesPerSecond, burst: config.writesPerSecond * 2 };
 const client = KubeClient.over({ connection, writes, userAgent }, environment);
 // A renewal must not wait behind other requests.
-const leaseConnection = await connect({ from: 'default' }, environment);
+const leaseConnection = await connect(config.credentials, environment);
 const leaseClient = KubeClient.over({ connection: leaseConnection, userAgent }, environment);
 
 /** The namespace of what operators share. */

@@ -89,7 +89,7 @@ describe('a kubeconfig', () => {
 describe('in a pod', () => {
   it('the service account is read again each minute, and kept while it cannot be read', async () => {
     const clock = new ManualClock();
-    const account = path.join(api.folder, 'var/run/secrets/kubernetes.io/serviceaccount');
+    const account = path.join(api.folder, 'account');
     mkdirSync(account, { recursive: true });
     const token = path.join(account, 'token');
     writeFileSync(token, 'one\n');
@@ -97,7 +97,7 @@ describe('in a pod', () => {
     writeFileSync(path.join(account, 'ca.crt'), 'not looked at before a connection is made');
     vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.0.0.1');
     vi.stubEnv('KUBERNETES_SERVICE_PORT', '443');
-    const connection = await connect({ from: 'pod', pathPrefix: api.folder }, { clock });
+    const connection = await connect({ from: 'pod', folder: account }, { clock });
     const bearer = async (): Promise<string | undefined> => (await connection.access()).headers['authorization'];
     expect([connection.server, connection.namespace, await bearer()]).toEqual([
       'https://10.0.0.1:443',

@@ -1,14 +1,18 @@
 import type { RequestOptions } from 'node:https';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { hasKubeconfig } from './config.ts';
+import { hasAccount, readAccount } from './pod.ts';
 
 /** Where to find the API server and who we are there. */
 export type CredentialSource =
   /** `KUBECONFIG`, `~/.kube/config`, then the pod's service account: what kubectl would do. */
   | { from: 'default'; context?: string }
   | { from: 'file'; file: string; context?: string }
-  /** The service account that Kubernetes mounts into every pod. */
-  | { from: 'pod'; pathPrefix?: string };
+  /** The service account that Kubernetes mounts into every pod, or one that is mounted into another folder. */
+  | { from: 'pod'; folder?: string };
+
+type KubeconfigSource = Exclude<CredentialSource, { from: 'pod' }>;
 
 export type Credentials = {
   /** Without a trailing slash: `https://10.0.0.1:6443`. */
@@ -26,7 +30,7 @@ export type TlsOptions = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUna
 /**
  * Reads credentials afresh at each call. A plugin (`exec`) is asked again only when its token has expired, so the
  * loaded configuration is kept for it; `renew` drops that too.
- * client-node weighs 80 MB of memory, so it is loaded when first needed.
+ * client-node weighs 60 MB of memory, so it is loaded where there is a kubeconfig to read, and never in a pod.
  */
 export class CredentialReader {
   readonly #source: CredentialSource;
@@ -39,7 +43,12 @@ export class CredentialReader {
   /** Throws `invalid_config` when there is no such file, context or user, or when it cannot be used. */
   async read(): Promise<Credentials> {
     try {
-      const config = this.#kept ?? (await load(this.#source));
+      const source = this.#source;
+      if (source.from === 'pod') return await readAccount(source.folder);
+      if (source.from === 'default' && source.context === undefined && !hasKubeconfig() && hasAccount()) {
+        return await readAccount();
+      }
+      const config = this.#kept ?? (await load(source));
       this.#kept = config.getCurrentUser()?.exec === undefined ? undefined : config;
       return await readCredentials(config);
     } catch (cause) {
@@ -54,13 +63,12 @@ export class CredentialReader {
   }
 }
 
-async function load(source: CredentialSource): Promise<KubeConfig> {
+async function load(source: KubeconfigSource): Promise<KubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (source.from === 'file') config.loadFromFile(source.file);
-  else if (source.from === 'pod') config.loadFromCluster(source.pathPrefix);
   else config.loadFromDefault();
-  if (source.from !== 'pod' && source.context !== undefined) config.setCurrentContext(source.context);
+  if (source.context !== undefined) config.setCurrentContext(source.context);
   // client-node refuses plain HTTP unless TLS checks are off, which mean nothing there: kubectl proxy is one such server.
   config.clusters = config.clusters.map((cluster) =>
     cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster,
