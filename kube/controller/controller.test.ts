@@ -3,7 +3,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import { silentLogger } from '@qwenfleet/core/log';
 import { seededRng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { StatusError } from '../client/status-error.ts';
 import { ModelApi } from '../harness/model-api.ts';
 import { deployments, pods, type ConfigMap } from '../kinds.ts';
@@ -46,6 +46,26 @@ async function start({ controller, reflector, clock }: World): Promise<void> {
   reflector.start();
   await clock.advance(0);
 }
+
+describe('many keys that need nothing', () => {
+  it('leave a turn of the event loop to everybody else after each, however many workers there are', async () => {
+    let turn = 0;
+    let ticking = true;
+    const tick = (): void => {
+      turn += 1;
+      if (ticking) setImmediate(tick);
+    };
+    const turns: number[] = [];
+    const it = await world(async () => void turns.push(turn), { workers: 4 });
+    for (let index = 0; index < 100; index += 1) it.api.put(`key-${index}`, '1');
+    tick();
+    await start(it);
+    await vi.waitFor(() => expect(turns).toHaveLength(100));
+    ticking = false;
+    // Each worker takes its first key at once.
+    expect(new Set(turns).size).toBeGreaterThanOrEqual(96);
+  });
+});
 
 describe('a controller', () => {
   it('begins when the caches are full, and reconciles each object', async () => {

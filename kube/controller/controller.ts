@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describeError, FleetError } from '@qwenfleet/core/errors';
 import type { Environment } from '../environment.ts';
 import type { RetryOptions } from '../queue/retry-delay.ts';
@@ -36,6 +37,7 @@ export class Controller {
   readonly #unsubscribe: (() => void)[] = [];
   readonly #overdue = new Set<string>();
   #running: Promise<unknown> | undefined;
+  #turns: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions, environment: Environment) {
     this.name = options.name;
@@ -92,7 +94,13 @@ export class Controller {
   async #work(): Promise<void> {
     for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
       await this.#process(key);
+      await this.#turn();
     }
+  }
+
+  /** One key for each turn of the event loop: a thousand keys that need no write would hold it for seconds. */
+  #turn(): Promise<void> {
+    return (this.#turns = this.#turns.then(() => setImmediate()));
   }
 
   async #process(key: string): Promise<void> {
