@@ -30,9 +30,14 @@ export const events = resource<Event>({ apiVersion: 'events.k8s.io/v1', kind: 'E
 /** What the API accepts. */
 const noteCharactersMax = 1_024;
 
+/** Of an object, what an event names it by. */
+export type Regarded = Pick<KubeObject, 'apiVersion' | 'kind'> & {
+  readonly metadata: Pick<KubeObject['metadata'], 'name' | 'namespace' | 'uid'>;
+};
+
 export type Occurrence = {
-  regarding: KubeObject;
-  related?: KubeObject | undefined;
+  regarding: Regarded;
+  related?: Regarded | undefined;
   type: 'Normal' | 'Warning';
   /** Why, for programs: one word, such as `ScaledUp`. */
   reason: string;
@@ -51,15 +56,28 @@ export const seriesKey = ({ regarding, related, reason, action, type, note }: Oc
 
 const wordsOf = (note: string): string => note.slice(0, noteCharactersMax).replace(/\d+(\.\d+)?/g, '#');
 
-const identityOf = ({ apiVersion, kind, metadata }: KubeObject): string =>
+const identityOf = ({ apiVersion, kind, metadata }: Regarded): string =>
   [apiVersion, kind, metadata.namespace ?? '', metadata.name, metadata.uid ?? ''].join(' ');
 
-const targetOf = ({ apiVersion, kind, metadata: { namespace, name, uid } }: KubeObject): EventTarget => ({
+const targetOf = ({ apiVersion, kind, metadata: { namespace, name, uid } }: Regarded): EventTarget => ({
   apiVersion,
   kind,
   namespace,
   name,
   uid,
+});
+
+/** The same, without the rest of the objects: a recorder remembers it for minutes, and objects are large. */
+export const remembered = (of: Occurrence): Occurrence => ({
+  ...of,
+  regarding: regarded(of.regarding),
+  related: of.related && regarded(of.related),
+});
+
+const regarded = ({ apiVersion, kind, metadata: { namespace, name, uid } }: Regarded): Regarded => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace, uid },
 });
 
 /** The event of a first occurrence. Events of what belongs to the cluster are kept in `default`. */

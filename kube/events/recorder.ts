@@ -5,7 +5,7 @@ import type { Environment } from '../environment.ts';
 import { microTime } from '../time.ts';
 import { slept } from '../time-limit.ts';
 import { TokenBucket, type Rate } from '../token-bucket.ts';
-import { events, newEvent, seriesKey, type Event, type Occurrence, type Series } from './event.ts';
+import { events, newEvent, remembered, seriesKey, type Occurrence, type Series } from './event.ts';
 
 export type RecorderOptions = {
   client: KubeClient;
@@ -34,8 +34,8 @@ const defaults = {
 type Entry = {
   first: Occurrence;
   bucket: TokenBucket;
-  /** What the API server has, once it has it. */
-  event: Event | undefined;
+  /** Where the API server has it, once it does. */
+  event: { name: string; namespace: string | undefined } | undefined;
   count: number;
   countWritten: number;
   lastMs: number;
@@ -80,14 +80,15 @@ export class EventRecorder {
     await this.#writing;
   }
 
-  #entryOf(first: Occurrence): Entry {
+  #entryOf(occurrence: Occurrence): Entry {
     const { clock } = this.#environment;
     const { quietMs, seriesMax, rate } = this.#options;
-    const key = seriesKey(first);
+    const key = seriesKey(occurrence);
     const known = this.#series.get(key);
     const over = known !== undefined && clock.nowMs() - known.lastMs > quietMs;
     // The bucket outlives the series: else six quiet minutes would buy 25 events.
     const bucket = known?.bucket ?? new TokenBucket(clock, rate);
+    const first = remembered(occurrence);
     const fresh: Entry = { first, bucket, event: undefined, count: 0, countWritten: 0, lastMs: 0 };
     const entry = known === undefined || over ? fresh : known;
     // Set anew, so that the map stays in the order of last use.
@@ -125,11 +126,10 @@ export class EventRecorder {
 
   async #write(entry: Entry): Promise<void> {
     if (!entry.event) return this.#create(entry);
-    const { name, namespace } = entry.event.metadata;
     const merge = { series: this.#seriesOf(entry) };
     const { signal } = this.#stopping;
     try {
-      entry.event = await this.#options.client.patch(events, { namespace, name }, { merge }, { signal });
+      await this.#options.client.patch(events, entry.event, { merge }, { signal });
     } catch (error) {
       // The server keeps events for an hour.
       if (!isNotFound(error)) throw error;
@@ -145,11 +145,11 @@ export class EventRecorder {
     const single = newEvent(entry.first, { suffix, time: microTime(clock.epochMs()), controller, instance });
     const event = entry.count > 1 ? { ...single, series: this.#seriesOf(entry) } : single;
     try {
-      entry.event = await client.create(events, event, { signal: this.#stopping.signal });
+      await client.create(events, event, { signal: this.#stopping.signal });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      entry.event = event;
     }
+    entry.event = { name: event.metadata.name, namespace: event.metadata.namespace };
   }
 
   #seriesOf({ count }: Entry): Series {
