@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isObject } from '@qwenfleet/core/json';
 import type { Condition } from '@qwenfleet/crds/status';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { Resource } from '@qwenfleet/kube/resource';
@@ -47,12 +48,27 @@ export type StatusWrite = {
 
 export const sameStatus = (a: unknown, b: unknown): boolean => isDeepStrictEqual(asStored(a), asStored(b));
 
+/** Of what the cache holds, which never changes. */
+const storedForms = new WeakMap<object, unknown>();
+
 /**
  * As JSON has it: without what is undefined, with keys in any order, and without empty objects. Where fields have gone,
  * server-side apply makes null of an empty object that had some, and the API server refuses that.
  */
-export const asStored = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value ?? {}), (key, inner: unknown) => (key !== '' && isEmpty(inner) ? undefined : inner));
+export function asStored(value: unknown): unknown {
+  if (!isObject(value) || !Object.isFrozen(value)) return stored(value) ?? {};
+  const known = storedForms.get(value) ?? stored(value) ?? {};
+  storedForms.set(value, known);
+  return known;
+}
 
-const isEmpty = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+/** Undefined for what is left out. Not by JSON.parse with a reviver, which takes ten times as long. */
+function stored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => stored(item) ?? null);
+  if (!isObject(value)) return value;
+  const some = Object.entries(value).flatMap(([key, inner]) => {
+    const is = stored(inner);
+    return is === undefined ? [] : [[key, is] as const];
+  });
+  return some.length === 0 ? undefined : Object.fromEntries(some);
+}

@@ -25,9 +25,12 @@ const figures = new Set(['replicas', 'readyReplicas', 'updatedReplicas', 'availa
 const told = new Set(['message', 'lastTransitionTime']);
 
 /** As JSON has it, without the numbers of replicas, and without what conditions say in words. */
-function withoutFigures(status: unknown): unknown {
-  const text = JSON.stringify(status ?? {}, function (this: object, key: string, value: unknown) {
-    return figures.has(key) || ('reason' in this && told.has(key)) ? undefined : value;
-  });
-  return asStored(JSON.parse(text));
+const withoutFigures = (status: unknown): unknown => asStored(pruned(status));
+
+function pruned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(pruned);
+  if (typeof value !== 'object' || value === null) return value;
+  const isCondition = 'reason' in value;
+  const kept = Object.entries(value).filter(([key]) => !figures.has(key) && !(isCondition && told.has(key)));
+  return Object.fromEntries(kept.map(([key, inner]) => [key, pruned(inner)]));
 }
