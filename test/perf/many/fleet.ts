@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@qwenfleet/kube/connection/connection';
+import { CredentialReader } from '@qwenfleet/kube/connection/credentials';
 import { KubeClient } from '@qwenfleet/kube/client/client';
 import { systemEnvironment } from '@qwenfleet/kube/environment';
 import type { Condition } from '@qwenfleet/kube/kinds';
@@ -20,8 +23,9 @@ type Pool = KubeObject & {
 };
 const poolResource = resource<Pool>({ apiVersion: 'qwenfleet.io/v1alpha1', kind: 'QwenDeployment' });
 
+const account = { name: 'operator', namespace: 'default' };
 /** As whom the operator writes, in the audit log. */
-export const operatorUser = 'operator';
+export const operatorUser = `system:serviceaccount:${account.namespace}:${account.name}`;
 
 const namespaceName = (index: number): string => `team-${index}`;
 /** Pools that one kubectl creates: on a busy machine each takes half a second, and a command two minutes at most. */
@@ -33,8 +37,10 @@ const devicesPerNode = 60;
 export type ManyPools = {
   cluster: Cluster;
   operator: RunningOperator;
-  /** Creates them one after the other, as `kubectl create` does; resolves when the last one is there. */
-  createPools: () => Promise<void>;
+  /**
+   * Creates so many a second, or all of them as fast as `kubectl create` does; resolves when the last one is there.
+   */
+  createPools: (perSecond?: number) => Promise<void>;
   /** Pools that say Ready with all of their replicas. */
   readyPools: () => number;
   /** Ends the operator and starts another. */
@@ -53,8 +59,8 @@ export async function startMany(size: Size, operatorEnv: Record<string, string> 
   };
   try {
     await prepare(cluster, size);
-    const kubeconfig = cluster.operatorKubeconfig;
-    let operator = await startOperator({ kubeconfig }, operatorEnv);
+    const env = { ...(await podEnvironment(cluster)), ...operatorEnv };
+    let operator = await startOperator(cluster, env);
     undo.push(() => operator.stop());
     const pools = await watchPools(cluster);
     undo.push(pools.stop);
@@ -63,8 +69,9 @@ export async function startMany(size: Size, operatorEnv: Record<string, string> 
       get operator() {
         return operator;
       },
-      createPools: async () => {
+      createPools: async (perSecond) => {
         const objects = poolObjects(size);
+        if (perSecond !== undefined) return pools.create(objects, perSecond);
         while (objects.length > 0) {
           await kubectl(cluster, ['create', '--validate=false', '-f', '-'], listOf(objects.splice(0, perCommand)));
         }
@@ -72,7 +79,7 @@ export async function startMany(size: Size, operatorEnv: Record<string, string> 
       readyPools: () => pools.reflector.cache.list().filter((pool) => isReady(pool, size.replicas)).length,
       restartOperator: async () => {
         await operator.stop();
-        operator = await startOperator({ kubeconfig }, operatorEnv);
+        operator = await startOperator(cluster, env);
       },
       memory: () => memoryOf(operator.process.pid),
       metrics: async () => (await fetch(`${operator.metricsUrl}/metrics`)).text(),
@@ -87,18 +94,31 @@ export async function startMany(size: Size, operatorEnv: Record<string, string> 
 async function prepare(cluster: Cluster, { pools, replicas, namespaces }: Size): Promise<void> {
   await installCrds(cluster);
   // What it may do is another suite's question.
-  await kubectl(cluster, [
-    'create',
-    'clusterrolebinding',
-    'operator',
-    '--clusterrole=cluster-admin',
-    '--user=operator',
-  ]);
+  const who = `--serviceaccount=${account.namespace}:${account.name}`;
+  await kubectl(cluster, ['create', 'serviceaccount', account.name, '--namespace', account.namespace]);
+  await kubectl(cluster, ['create', 'clusterrolebinding', 'operator', '--clusterrole=cluster-admin', who]);
   const nodes = Math.ceil((pools * replicas) / devicesPerNode) + 1;
   await gpuNodes(cluster, { name: 'gpu', resource: 'nvidia.com/gpu', count: devicesPerNode, nodes });
   const names = Array.from({ length: namespaces }, (_, index) => namespaceName(index));
   const spaces = names.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   await kubectl(cluster, ['create', '-f', '-'], listOf([...spaces, hardwareClass]));
+}
+
+/** What Kubernetes gives the operator's pod: a kubeconfig would bring a library of 60 MB, which no pod loads. */
+async function podEnvironment(cluster: Cluster): Promise<Record<string, string>> {
+  const folder = path.join(cluster.dataDir, 'operator-account');
+  mkdirSync(folder);
+  const ask = ['create', 'token', account.name, '--namespace', account.namespace, '--duration=24h'];
+  const { server, tls } = await new CredentialReader({ from: 'file', file: cluster.kubeconfig }).read();
+  writeFileSync(path.join(folder, 'token'), await kubectl(cluster, ask));
+  writeFileSync(path.join(folder, 'ca.crt'), String(tls.ca));
+  writeFileSync(path.join(folder, 'namespace'), account.namespace);
+  const { hostname, port } = new URL(server);
+  return {
+    KUBERNETES_SERVICE_HOST: hostname,
+    KUBERNETES_SERVICE_PORT: port,
+    QWENFLEET_SERVICE_ACCOUNT: folder,
+  };
 }
 
 const listOf = (items: readonly object[]): object => ({ apiVersion: 'v1', kind: 'List', items });
@@ -114,7 +134,7 @@ const hardwareClass = {
 };
 
 /** Scaled ones: a pool whose number is fixed asks less of the operator. */
-const poolObjects = ({ pools, replicas, namespaces }: Size): object[] =>
+const poolObjects = ({ pools, replicas, namespaces }: Size): KubeObject[] =>
   Array.from({ length: pools }, (_, index) => ({
     apiVersion: 'qwenfleet.io/v1alpha1',
     kind: 'QwenDeployment',
@@ -131,15 +151,28 @@ const poolObjects = ({ pools, replicas, namespaces }: Size): object[] =>
 const isReady = ({ status }: Pool, replicas: number): boolean =>
   status?.readyReplicas === replicas && status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
 
-async function watchPools(cluster: Cluster): Promise<{ reflector: Reflector<Pool>; stop: () => Promise<void> }> {
+type Watched = {
+  reflector: Reflector<Pool>;
+  create: (objects: readonly KubeObject[], perSecond: number) => Promise<void>;
+  stop: () => Promise<void>;
+};
+
+async function watchPools(cluster: Cluster): Promise<Watched> {
   const environment = systemEnvironment();
   const connection = await connect({ from: 'file', file: cluster.kubeconfig }, environment);
-  const client = KubeClient.over({ connection }, environment);
+  const client = KubeClient.over({ connection, writes: { perSecond: 1_000, burst: 1_000 } }, environment);
   const reflector = new Reflector<Pool>({ name: 'pools', source: listWatch(client, poolResource) }, environment);
   reflector.start();
   await reflector.synced;
   return {
     reflector,
+    create: async (objects, perSecond) => {
+      const startMs = performance.now();
+      for (const [index, object] of objects.entries()) {
+        await sleep(Math.max(0, startMs + (index / perSecond) * 1_000 - performance.now()));
+        await client.create(poolResource, object);
+      }
+    },
     stop: async () => {
       await reflector.stop();
       await connection.close();

@@ -7,6 +7,8 @@ export type ManyOptions = {
   size: Size;
   /** How long nothing may be written. */
   restSeconds: number;
+  /** Pools created in a second; all at once where it is left out. */
+  perSecond?: number | undefined;
   /** For the operator. */
   env?: Record<string, string>;
   onProgress?: (what: string, done: number, total: number) => void;
@@ -25,6 +27,7 @@ export type Stretch = {
 
 export type ManyReport = {
   size: Size;
+  perSecond: number | undefined;
   /** From the first pool created to the last one Ready with all replicas. */
   rising: Stretch & { createSeconds: number };
   /** Of the operator, from create to Ready and as long as they went on after that. */
@@ -40,11 +43,17 @@ const risingMsMax = 1_200_000;
 const settleMsMax = 180_000;
 
 /** Brings the pools up, waits until the operator has nothing left to say, and watches it say nothing. */
-export async function measureMany({ size, restSeconds, env, onProgress = () => {} }: ManyOptions): Promise<ManyReport> {
+export async function measureMany({
+  size,
+  restSeconds,
+  perSecond,
+  env,
+  onProgress = () => {},
+}: ManyOptions): Promise<ManyReport> {
   const many = await startMany(size, env);
   try {
     const start = await look(many);
-    const create = many.createPools().then(() => (performance.now() - start.atMs) / 1000);
+    const create = many.createPools(perSecond).then(() => (performance.now() - start.atMs) / 1000);
     await untilReady(many, size, onProgress);
     const up = await look(many);
     const createSeconds = await create;
@@ -58,6 +67,7 @@ export async function measureMany({ size, restSeconds, env, onProgress = () => {
     const restart = await restarted(many, onProgress);
     return {
       size,
+      perSecond,
       rising: { ...stretch(start, up), createSeconds },
       writes: writesByKind(before),
       rest: { ...stretch(settled, rested), writes: named(after.slice(before.length)) },

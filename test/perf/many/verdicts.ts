@@ -14,5 +14,5 @@ export function valuesOf({ writes, rising, rest, memory }: ManyReport): Record<s
 }
 
 /** What a number was measured on. */
-export const conditionsOf = ({ size, rising, rest }: ManyReport): string =>
-  `${size.pools} pools, ${size.pools * size.replicas} pods in ${size.namespaces} namespaces; up in ${Math.round(rising.seconds)} s, then ${Math.round(rest.seconds)} s at rest`;
+export const conditionsOf = ({ size, perSecond, rising, rest }: ManyReport): string =>
+  `${size.pools} pools, ${size.pools * size.replicas} pods in ${size.namespaces} namespaces, created ${perSecond === undefined ? 'all at once' : `${perSecond} a second`}; up in ${Math.round(rising.seconds)} s, then ${Math.round(rest.seconds)} s at rest`;
