@@ -9,6 +9,9 @@ import { projected } from './drift.ts';
 /** Objects whose last answer is remembered; more than a fleet of 1,000 pools has. */
 const rememberedMax = 20_000;
 
+/** Objects of one owner that are written at once: of sixteen connections, it leaves others theirs. */
+const togetherMax = 4;
+
 type Applied = { desired: string; live: string };
 
 /** Brings an owner's children to what is desired, by server-side apply, and writes nothing where nothing differs. */
@@ -28,7 +31,9 @@ export class Applier {
     const there = new Map(live.map((object) => [childKey(object), object]));
     const plan = planChildren(desired, live);
     const apply = plan.apply.filter((object) => !this.#settled(object, there.get(childKey(object))));
-    for (const object of apply) await this.#apply(object, signal);
+    // A binding is refused while there is no role.
+    const [others, bindings] = [apply.filter((object) => !isBinding(object)), apply.filter(isBinding)];
+    for (const wave of [others, bindings]) await together(wave, (object) => this.#apply(object, signal));
     for (const object of plan.remove) await this.#remove(object, signal);
     return apply.length + plan.remove.length;
   }
@@ -59,6 +64,24 @@ export class Applier {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+const isBinding = ({ kind }: KubeObject): boolean => kind === 'RoleBinding';
+
+/** Works on a few at once. When one fails, no further one is begun, and it throws when the last of them has ended. */
+async function together<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const failures: unknown[] = [];
+  const take = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      await work(item).catch((error: unknown) => {
+        failures.push(error);
+        waiting.length = 0;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: togetherMax }, take));
+  if (failures.length > 0) throw failures[0];
 }
 
 const memoryKey = (object: KubeObject): string => `${object.metadata.namespace}/${childKey(object)}`;
