@@ -7,6 +7,7 @@ import { afterWatch, DeafWatch, OvertakenWatch, SilentWatch, type NextStep } fro
 import { deepFreeze } from './freeze.ts';
 import type { ListWatch } from './list-watch.ts';
 import { missedKeys } from './missed.ts';
+import { shareTexts } from './share-texts.ts';
 import { Store, type Cache, type Change, type Indexer } from './store.ts';
 import { MalformedEvent, type WatchEvent } from './watch-event.ts';
 import { WatchSession } from './watch-session.ts';
@@ -249,7 +250,7 @@ export class Reflector<T extends KubeObject> {
   /** Frozen, since it will be shared. */
   #prepare(object: T): T {
     const { keep, keepManagedFields } = this.#options;
-    return deepFreeze(keep(keepManagedFields ? object : withoutManagedFields(object)));
+    return deepFreeze(shareTexts(keep(keepManagedFields ? object : withoutManagedFields(object))));
   }
 
   #contact(): void {
