@@ -176,6 +176,12 @@ describe('the status', () => {
     expect(Date.parse(status.lastScaleTime ?? '')).toBe(epochMs - 99_750 + (last.changedAtMs ?? NaN));
   });
 
+  it('says of past decisions the same after every restart, whatever the two clocks make of a millisecond', () => {
+    const status = stored(toStatus(last, { nowMs: 99_750, epochMs }));
+    const read = fromStatus(status, spec, { nowMs: 12.3, epochMs: epochMs + 5_000, replicas: 5 });
+    expect(toStatus(read, { nowMs: 1_012.9, epochMs: epochMs + 6_002 }).history).toEqual(status.history);
+  });
+
   it('is small, however long the scaler has run', () => {
     expect(JSON.stringify(toStatus(last, { nowMs: 99_750, epochMs })).length).toBeLessThan(6_000);
   });

@@ -27,8 +27,8 @@ export function toStatus(state: ScaleState, time: Instant): ScalingStatus {
     panic: state.panicUntilMs !== undefined,
     ...(state.panicUntilMs === undefined ? {} : { panicUntil: stamp(state.panicUntilMs) }),
     activeAt: stamp(state.activeAtMs),
-    history: state.history.map(({ atMs, from, to, reason }) => ({
-      at: stamp(atMs),
+    history: state.history.map(({ atMs, at = stamp(atMs), from, to, reason }) => ({
+      at,
       from,
       to,
       reason: reason.slice(0, reasonLengthMax),
@@ -62,6 +62,7 @@ export function fromStatus(
     reason: status.reason ?? fresh.reason,
     history: (status.history ?? []).slice(0, historyMax).map(({ at, ...decision }) => ({
       ...decision,
+      at,
       atMs: momentOf(at, time) ?? time.nowMs,
     })),
   };

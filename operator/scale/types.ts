@@ -50,7 +50,14 @@ export type Observation = {
   signal: Signal | undefined;
 };
 
-export type ScaleDecision = { atMs: number; from: number; to: number; reason: string };
+export type ScaleDecision = {
+  atMs: number;
+  /** As a process before this one wrote it: two clocks never agree to the millisecond, and what was does not change. */
+  at?: string;
+  from: number;
+  to: number;
+  reason: string;
+};
 
 /** Decisions kept for the status. */
 export const historyMax = 5;
