@@ -6,6 +6,7 @@ import type { Family, ModelDescription } from './family/family.ts';
 import { families } from './family/registry.ts';
 import type { ModelPackage } from './package.ts';
 import { assertInside } from './inside.ts';
+import { parseJsonObject } from './json-object.ts';
 import { folderPooling, ggufPooling } from './pooling.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
@@ -139,12 +140,5 @@ function familyOf(architecture: string, pools: boolean, matches: (family: Family
 
 function readJson(file: string): Record<string, unknown> {
   const name = path.basename(file);
-  const text = readBounded(file, name, jsonBytesMax);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
-  }
-  throw new FleetError('invalid_model', `${name} is not a JSON object. Pull the model again.`);
+  return parseJsonObject(readBounded(file, name, jsonBytesMax), name, 'model');
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { z } from 'zod';
 import { readBounded } from '../../bounded-file.ts';
+import { parseJsonObject } from '../json-object.ts';
 
 export const adapterConfigName = 'adapter_config.json';
 
@@ -51,7 +52,7 @@ export class AdapterConfig {
   /** Throws `invalid_model` for what is no configuration of PEFT, `unsupported_model` for what we would get wrong. */
   static read(folder: string): AdapterConfig {
     const text = readBounded(path.join(folder, adapterConfigName), adapterConfigName, configBytesMax);
-    const value = parsed(text);
+    const value = parseJsonObject(text, adapterConfigName, 'adapter');
     const given = configSchema.safeParse(value);
     if (!given.success) {
       const [issue] = given.error.issues;
@@ -112,13 +113,3 @@ function assertPlain(value: Record<string, unknown>, given: Given): void {
 /** Something else than the default of a setting that is off. */
 const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
-
-function parsed(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw new FleetError('invalid_model', `${adapterConfigName} is not valid JSON. Pull the adapter again.`, { cause });
-  }
-  throw new FleetError('invalid_model', `${adapterConfigName} is not a JSON object. Pull the adapter again.`);
-}
