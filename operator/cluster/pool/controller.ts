@@ -28,7 +28,7 @@ import { StatusPace } from './pace.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import type { RouterReports } from './arm-counter.ts';
 import { PoolRollout, type Rollout, type RolloutLook } from './rollout.ts';
-import { statusOf, withoutMemoryNews, writtenStatus, type WrittenStatus } from './status.ts';
+import { statusOf, withoutMemoryNews, type WrittenStatus } from './status.ts';
 import { givenReplicas, handOver, sizesOf, toldReplicas } from './workloads.ts';
 
 export type PoolControllerParts = {
@@ -139,7 +139,7 @@ export class PoolController {
   }
 
   #scale(memory: Memory, seen: PoolSeen): Verdict | undefined {
-    const { plan, replicas, object, workloads } = seen;
+    const { plan, replicas, object, written, workloads } = seen;
     if (!plan.scale) {
       // Whoever writes replicas meanwhile, the scaler begins with what there is then.
       memory.scaler = undefined;
@@ -151,7 +151,7 @@ export class PoolController {
       spec: plan.scale,
       live: toldReplicas(workloads),
       rolling: workloads.length > 1,
-      written: writtenStatus(object.status).scaling,
+      written: written.scaling,
       initial: plan.initialReplicas,
       starting: replicas.length - ready,
       sample: {
@@ -205,7 +205,7 @@ export class PoolController {
     const { client, events, environment } = this.#parts;
     const { object } = seen;
     const { rollout, memory } = outcome;
-    const before = writtenStatus(object.status);
+    const before = seen.written;
     const status = this.#statusOf(seen, outcome, before);
     const asWritten = withoutMemoryNews(status, before, rollout?.isNews ?? false);
     const heldMs = this.#pace.waitMs(object, asWritten, environment.clock.nowMs());

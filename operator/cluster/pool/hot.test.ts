@@ -41,6 +41,7 @@ function seenWith(spec: Record<string, unknown>, { silent = false }: { silent?: 
   const pods = [podOf(one.revision, 1), podOf(one.revision, 2)];
   return {
     object: { apiVersion: '', kind: '', metadata: { name: 'chat' } },
+    written: {},
     deployment,
     plan: planOf(deployment),
     capabilities: noCapabilities,

@@ -38,14 +38,22 @@ export class HotView {
 
   /** Have its engines anything to say that matters now? Only those that can be asked have. */
   wants(nowMs: number): boolean {
-    const { current, update, hot, hosts, history } = this.#state;
-    const config = this.#configOf(hostOf(this.#state, current));
-    if (config?.admin === undefined) return false;
-    if (hot || hosts[current] !== undefined) return true;
-    if (update === undefined && nowMs - (history[0]?.atMs ?? -Infinity) < strayForMs) return true;
+    const { current, update } = this.#state;
     const { revision: aim } = this.#seen;
-    if (aim === undefined || aim === current || aim === update) return false;
-    return isTaken(this.#state, aim) || this.#way(aim, { weights: true, adapters: false }).way === 'hot';
+    const changes = this.#mayDiffer(nowMs);
+    const moved = aim === current || aim === update ? undefined : aim;
+    // Most pools rest: for these no record has to be read.
+    if (!changes && moved === undefined) return false;
+    if (this.#configOf(hostOf(this.#state, current))?.admin === undefined) return false;
+    if (changes || moved === undefined) return true;
+    return isTaken(this.#state, moved) || this.#way(moved, { weights: true, adapters: false }).way === 'hot';
+  }
+
+  /** May engines answer with something else than what their workload is named after? */
+  #mayDiffer(nowMs: number): boolean {
+    const { current, update, hot, hosts, history } = this.#state;
+    if (hot || hosts[current] !== undefined) return true;
+    return update === undefined && nowMs - (history[0]?.atMs ?? -Infinity) < strayForMs;
   }
 
   /** What a rollout looks at. */

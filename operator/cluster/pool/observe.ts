@@ -17,10 +17,13 @@ import type { CustomObject, WorkloadObject } from '../kinds.ts';
 import { namesakesOf } from '../namesakes.ts';
 import { hardwareClassNamed, poolOf } from '../parse.ts';
 import { clusterSubstrate } from '../substrate.ts';
+import { writtenStatus, type WrittenStatus } from './status.ts';
 
 /** Everything that is known of a pool at one moment, from the caches alone. */
 export type PoolSeen = {
   object: CustomObject;
+  /** What of its status can be read again. */
+  written: WrittenStatus;
   deployment: QwenDeployment;
   plan: DeploymentPlan;
   /** Of the cluster, when the pool was looked at. */
@@ -77,6 +80,7 @@ export function observePool(
   };
   return {
     object,
+    written: writtenStatus(object.status),
     deployment,
     plan,
     capabilities,

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isObject } from '@qwenfleet/core/json';
 import type { QwenDeploymentStatus } from '@qwenfleet/crds/kinds';
 import type { CustomObject } from '../kinds.ts';
 import { asStored } from '../status-writer.ts';
@@ -29,7 +30,7 @@ const withoutFigures = (status: unknown): unknown => asStored(pruned(status));
 
 function pruned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(pruned);
-  if (typeof value !== 'object' || value === null) return value;
+  if (!isObject(value)) return value;
   const isCondition = 'reason' in value;
   const kept = Object.entries(value).filter(([key]) => !figures.has(key) && !(isCondition && told.has(key)));
   return Object.fromEntries(kept.map(([key, inner]) => [key, pruned(inner)]));

@@ -13,7 +13,6 @@ import type { EngineAnswers } from './engines.ts';
 import { HotView } from './hot.ts';
 import type { PoolSeen } from './observe.ts';
 import { StartCounter } from './start-counter.ts';
-import { writtenStatus } from './status.ts';
 
 /** While a revision comes or goes, it is looked at this often: steps end by time as well as by events. */
 const lookAgainMs = 2_000;
@@ -56,7 +55,7 @@ export class PoolRollout {
   look(seen: PoolSeen, { desired, reports, hot, nowEpochMs }: RolloutLook): Rollout | undefined {
     const { revision: aim, deployment, object, pods, replicas, workloads } = seen;
     if (aim === undefined) return undefined;
-    const before = writtenStatus(object.status).rollout;
+    const before = seen.written.rollout;
     const written = stateOf(seen, nowEpochMs);
     const engines = hot?.view.observed(hot.answers);
     this.#starts.look(pods);
@@ -100,8 +99,8 @@ export class PoolRollout {
 /** Both clocks are the calendar's: a state lives in the status between two looks. */
 const timeAt = (nowEpochMs: number): Instant => ({ nowMs: nowEpochMs, epochMs: nowEpochMs });
 
-const stateOf = ({ object }: PoolSeen, nowEpochMs: number): RolloutState | undefined =>
-  fromStatus(writtenStatus(object.status).rollout, timeAt(nowEpochMs));
+const stateOf = ({ written }: PoolSeen, nowEpochMs: number): RolloutState | undefined =>
+  fromStatus(written.rollout, timeAt(nowEpochMs));
 
 const loadedOf = (engines: Observed['hot'], pod: string): string | undefined =>
   engines?.replicas.find(({ id }) => id === pod)?.loaded;

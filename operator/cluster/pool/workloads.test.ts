@@ -12,6 +12,7 @@ function seenWith(spec: Record<string, unknown>, told: readonly number[]): PoolS
   const plan = planOf(deployment);
   return {
     object: { apiVersion: '', kind: '', metadata: { name: 'chat' } },
+    written: {},
     deployment,
     plan,
     capabilities: noCapabilities,

@@ -80,10 +80,10 @@ export class RouterController {
   async #find(object: CustomObject, pools: readonly PoolSeen[], signal: AbortSignal): Promise<ClusterRouter> {
     const { caches, images } = this.#parts;
     const router = routerOf(object);
-    const planned = pools.map(({ object: pool, deployment, plan }) => ({
+    const planned = pools.map(({ deployment, plan, written }) => ({
       deployment,
       resolved: plan.resolved,
-      rollout: writtenStatus(pool.status).rollout,
+      rollout: written.rollout,
     }));
     const named = [
       ...(router.spec.keys ?? []).map(({ secretRef }) => secretRef.name),
@@ -151,10 +151,10 @@ export class RouterController {
   }
 }
 
-function healthOf({ object, plan, replicas }: PoolSeen): NonNullable<QwenRouterStatus['pools']>[number]['health'] {
+function healthOf({ written, plan, replicas }: PoolSeen): NonNullable<QwenRouterStatus['pools']>[number]['health'] {
   if (replicas.some(({ state }) => state === 'ready') || plan.resolved.engine.type === 'external') return 'Ready';
   if (plan.resolved.blocked) return 'Unavailable';
-  if (writtenStatus(object.status).scaling?.desired === 0) return 'ScaledToZero';
+  if (written.scaling?.desired === 0) return 'ScaledToZero';
   return replicas.some(({ failure }) => failure) ? 'Unavailable' : 'Starting';
 }
 
