@@ -8,10 +8,11 @@ import { installCrds } from '../harness/cluster/crds.ts';
 import { importImage } from '../harness/cluster/images.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
+import { loadThroughRouter } from '../harness/cluster/router-load.ts';
 import { command } from '../harness/command.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
-import { SteadyLoad, type Answered } from '../harness/steady-load.ts';
+import type { SteadyLoad, Answered } from '../harness/steady-load.ts';
 import { root } from '../house/imports.ts';
 
 type Pool = { status?: QwenDeploymentStatus };
@@ -109,14 +110,7 @@ describe.skipIf(await nodeMissing())('a canary under load, in real pods behind a
       60_000,
       500,
     ).catch(async (cause: unknown) => Promise.reject(new Error(await whatHappened(), { cause })));
-    const address = await kubectl(cluster, ['get', 'service', 'router', '-o', 'jsonpath={.spec.clusterIP}']);
-    load = new SteadyLoad(`http://${address}:8080`, 'chat');
-    await eventually(
-      () => load.ask(),
-      ({ ok }) => ok,
-      60_000,
-      200,
-    );
+    load = await loadThroughRouter(cluster, 'chat');
   });
   afterAll(async () => {
     await load?.stop();

@@ -10,6 +10,7 @@ import { importImage } from '../harness/cluster/images.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { modelsVolume } from '../harness/cluster/models-volume.ts';
 import { get, list } from '../harness/cluster/objects.ts';
+import { loadThroughRouter } from '../harness/cluster/router-load.ts';
 import { command } from '../harness/command.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
@@ -78,14 +79,7 @@ describe.skipIf(await nodeMissing())('new weights for pods that are under load',
     operator = await start();
     await apply('one');
     await until(isDone);
-    const address = await kubectl(cluster, ['get', 'service', 'router', '-o', 'jsonpath={.spec.clusterIP}']);
-    load = new SteadyLoad(`http://${address}:8080`, 'chat');
-    await eventually(
-      () => load.ask(),
-      ({ ok }) => ok,
-      90_000,
-      200,
-    );
+    load = await loadThroughRouter(cluster, 'chat');
   });
   afterAll(async () => {
     await load?.stop();
