@@ -42,6 +42,14 @@ describe('the status of a pool whose replicas come one by one', () => {
     expect(new StatusPace().waitMs(pool(status()), status(is), 0)).toBe(0);
   });
 
+  it('is written at once when a revision is told to have another number, which must be stored before it is done', () => {
+    const told = (replicas: number): QwenDeploymentStatus => ({
+      ...status(),
+      rollout: { currentRevision: 'a', replicas: [{ revision: 'a', replicas }] },
+    });
+    expect(new StatusPace().waitMs(pool(told(6)), told(7), 0)).toBe(0);
+  });
+
   it('is written at once when there is none', () => {
     expect(new StatusPace().waitMs(pool(undefined), status(), 0)).toBe(0);
   });

@@ -22,16 +22,17 @@ export class StatusPace {
   }
 }
 
-const figures = new Set(['replicas', 'readyReplicas', 'updatedReplicas', 'availableReplicas']);
-const told = new Set(['message', 'lastTransitionTime']);
+/** Of the pool as a whole. What a revision is told to have is no figure: it is stored before it is done. */
+const figures = ['replicas', 'readyReplicas', 'updatedReplicas', 'availableReplicas'];
+const told = ['message', 'lastTransitionTime'];
 
 /** As JSON has it, without the numbers of replicas, and without what conditions say in words. */
-const withoutFigures = (status: unknown): unknown => asStored(pruned(status));
-
-function pruned(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(pruned);
-  if (!isObject(value)) return value;
-  const isCondition = 'reason' in value;
-  const kept = Object.entries(value).filter(([key]) => !figures.has(key) && !(isCondition && told.has(key)));
-  return Object.fromEntries(kept.map(([key, inner]) => [key, pruned(inner)]));
+function withoutFigures(status: unknown): unknown {
+  if (!isObject(status)) return asStored(status);
+  const { conditions, ...rest } = without(status, figures);
+  if (!Array.isArray(conditions)) return asStored(rest);
+  return asStored({ ...rest, conditions: conditions.map((is: unknown) => (isObject(is) ? without(is, told) : is)) });
 }
+
+const without = (of: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(of).filter(([key]) => !keys.includes(key)));
