@@ -6,6 +6,7 @@ import { kubectl } from '../harness/cluster/kubectl.ts';
 import { installNeighbours, removeNeighbours } from '../harness/cluster/neighbours.ts';
 import { get, list } from '../harness/cluster/objects.ts';
 import { poolText } from '../harness/cluster/pools.ts';
+import { comesToRest } from '../harness/cluster/rest.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -111,11 +112,6 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
         return user === 'admin' && !/^(kube|kwok)/.test(userAgent) && objectRef?.resource !== 'leases';
       })
       .map(({ verb, uri }) => `${verb} ${uri}`);
-  const writesDuring = async (count: number): Promise<string[]> => {
-    const before = writes().length;
-    await seconds(count);
-    return writes().slice(before);
-  };
 
   it('are missed in words, and by nobody else', async () => {
     await untilReason('watched', 'WorkloadAvailable', 'MinimumAvailable');
@@ -174,12 +170,11 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
   });
 
   it('cost nothing at rest, nor when the operator starts anew', async () => {
-    await seconds(4);
-    expect(await writesDuring(8)).toEqual([]);
+    await comesToRest(writes);
     const before = writes().length;
     await operator.stop();
     operator = await start();
-    await seconds(6);
+    await comesToRest(writes);
     expect(
       writes()
         .slice(before)
@@ -200,8 +195,7 @@ describe.skipIf(await clusterMissing)('optional neighbours of the operator', () 
     );
     expect(watched?.status?.notActedOn?.map(({ path }) => path)).toEqual(['spec.scheduling.queueName', 'spec.slo']);
     expect((await condition('watched', 'WorkloadAvailable'))?.reason).toBe('MinimumAvailable');
-    await seconds(4);
-    expect(await writesDuring(8)).toEqual([]);
+    await comesToRest(writes);
   });
 
   describe('that scale a pool in the place of the operator', () => {

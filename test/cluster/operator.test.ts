@@ -1,4 +1,3 @@
-import { figuresEveryMs } from '@qwenfleet/operator/cluster/pool/pace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterMissing, startCluster, type Cluster } from '../harness/cluster/cluster.ts';
 import { gpuNodes } from '../harness/cluster/gpu-nodes.ts';
@@ -6,6 +5,7 @@ import { installCrds } from '../harness/cluster/crds.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
 import { poolText } from '../harness/cluster/pools.ts';
+import { comesToRest } from '../harness/cluster/rest.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -82,11 +82,7 @@ describe.skipIf(await clusterMissing)('the operator on a real control plane', ()
   });
 
   it('is at rest: nothing is written when nothing changes', async () => {
-    // Changes that are only figures are told late, and together.
-    await new Promise((resolve) => setTimeout(resolve, figuresEveryMs + 5_000));
-    const before = writes().length;
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
-    expect(writes().slice(before)).toEqual([]);
+    await comesToRest(writes);
   });
 
   it('corrects what is edited by hand, and leaves alone what it does not own', async () => {

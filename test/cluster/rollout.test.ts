@@ -6,6 +6,7 @@ import { installCrds } from '../harness/cluster/crds.ts';
 import { kubectl } from '../harness/cluster/kubectl.ts';
 import { get, list } from '../harness/cluster/objects.ts';
 import { poolText } from '../harness/cluster/pools.ts';
+import { comesToRest } from '../harness/cluster/rest.ts';
 import { eventually } from '../harness/fleet.ts';
 import { startOperator, type RunningOperator } from '../harness/operator.ts';
 
@@ -217,9 +218,6 @@ describe.skipIf(await clusterMissing)('a new revision on a real control plane', 
       60_000,
       200,
     );
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const before = writes().length;
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
-    expect(writes().slice(before)).toEqual([]);
+    await comesToRest(writes);
   });
 });
