@@ -50,6 +50,17 @@ describe('the name of a graph', () => {
   it.each<[string, string]>([
     ['the weights', keyOf(decoder, {}, 'b'.repeat(64))],
     ['the quantisation', keyOf(decoder, { quantization: 'int4' })],
+    [
+      'how the weights are packed',
+      graphKey(
+        {
+          ...qwen,
+          packing: { bits: 4, groupSize: 32, along: 'inputs', places: [0, 1, 2, 3, 4, 5, 6, 7], zeroPointOffset: 0 },
+        },
+        options,
+        digest,
+      ),
+    ],
     ['how far the positions reach', keyOf(decoder, { contextLength: 128 })],
     ...Object.entries(decoder)
       .filter(([field]) => field !== 'contextLength' && field !== 'kind')

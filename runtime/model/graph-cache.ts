@@ -35,7 +35,7 @@ export async function weightsDigest(
 
 /** The name of a graph's folder: another one for everything that makes another graph, and for nothing else. */
 export function graphKey(
-  { family, description }: Pick<OpenModel, 'family' | 'description'>,
+  { family, description, packing }: Pick<OpenModel, 'family' | 'description' | 'packing'>,
   { quantization, contextLength, adapters = false }: GraphOptions,
   digest: string,
 ): string {
@@ -44,7 +44,13 @@ export function graphKey(
   const decides =
     kind === 'encoder'
       ? { ...description, quantization: 'float32' }
-      : { ...description, contextLength, quantization, ...(adapters ? { adapters } : {}) };
+      : {
+          ...description,
+          contextLength,
+          quantization,
+          ...(adapters ? { adapters } : {}),
+          ...(packing ? { packing } : {}),
+        };
   const sorted = Object.entries(decides).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const hash = createHash('sha256').update(JSON.stringify({ builderVersion, digest, sorted })).digest('hex');
   const label = kind === 'encoder' ? kind : `${quantization}-${contextLength}`;

@@ -7,13 +7,19 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MemoryBlock } from '../backend/ort/memory.ts';
 import { openedSession } from '../backend/ort/opened.ts';
 import { NameArray, Tensor } from '../backend/ort/session.ts';
+import { packedLayer, writeSafetensors, type PackedOptions } from '../fixtures/packed-checkpoint.ts';
 import { ggufFile, type GgufTensor } from '../fixtures/weights-files.ts';
 import { LinearBuilder } from './linear.ts';
 import type { Matrix } from './matrix.ts';
 import { DataFile } from './onnx/data-file.ts';
 import { Graph } from './onnx/graph.ts';
-import { ggufTypes } from './weights/block-type.ts';
+import { ModelSettings } from './settings.ts';
+import { ggufTypes, packedTypes } from './weights/block-type.ts';
 import { openGguf } from './weights/gguf.ts';
+import { PackedWeights } from './weights/packed/packed-weights.ts';
+import { packingOf } from './weights/packed/registry.ts';
+import { openSafetensors } from './weights/safetensors.ts';
+import type { Weights } from './weights/weights.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'linear-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -50,21 +56,43 @@ function weightsOf(type: number): { tensor: GgufTensor; exact: Float32Array } {
 
 type Build = (linear: LinearBuilder, matrix: Matrix, graph: Graph) => string;
 
+/** Weights under the name `w`. */
+type Opened = { weights: Weights; exact: Float32Array };
+
+function openedGguf(type: number, folder: string): Opened {
+  const { tensor, exact } = weightsOf(type);
+  writeFileSync(path.join(folder, 'w.gguf'), ggufFile({ tensors: [tensor] }));
+  return { weights: openGguf(path.join(folder, 'w.gguf')).weights, exact };
+}
+
+function openedPacked(options: PackedOptions, folder: string): Opened {
+  const { tensors, exact } = packedLayer(options, rows, gaussian(rows * columns, 1));
+  writeSafetensors(path.join(folder, 'model.safetensors'), tensors);
+  const { method, bits = 4, groupSize = 32 } = options;
+  const config = { quantization_config: { quant_method: method, bits, group_size: groupSize } };
+  const packing = packingOf(new ModelSettings('safetensors', new Map(Object.entries(config))));
+  if (!packing) throw new Error('it is packed');
+  const packed = new PackedWeights(openSafetensors(folder, { types: packedTypes }), packing);
+  return { weights: packed, exact };
+}
+
 /** Builds one layer, runs it over some inputs, and gives its outputs beside those of plain arithmetic. */
 async function run(
-  type: number,
+  stored: number | PackedOptions,
   build: Build,
   input = gaussian(inputs * columns, 9),
 ): Promise<{ got: Float32Array; wanted: Float32Array }> {
   const folder = mkdtempSync(path.join(root, 'layer-'));
-  const { tensor, exact } = weightsOf(type);
-  writeFileSync(path.join(folder, 'w.gguf'), ggufFile({ tensors: [tensor] }));
-  const { weights } = openGguf(path.join(folder, 'w.gguf'));
+  const { weights, exact } = typeof stored === 'number' ? openedGguf(stored, folder) : openedPacked(stored, folder);
   const graph = new Graph('layer', 'model.onnx.data');
   graph.input('x', 'float32', [1, inputs, columns]);
   const data = new DataFile(path.join(folder, 'model.onnx.data'));
   graph.node('Reshape', ['x', graph.int64s('flat', [inputs, columns])], ['x2']);
-  const output = build(new LinearBuilder(graph, data, weights), { parts: [{ tensor: 'w', rows }], columns }, graph);
+  const output = build(
+    new LinearBuilder(graph, data, weights),
+    { parts: [{ tensor: weights.has('w') ? 'w' : 'w.weight', rows }], columns },
+    graph,
+  );
   graph.node('Reshape', [output, graph.int64s('out_shape', [inputs, rows])], ['y']);
   graph.output('y', 'float32', [inputs, rows]);
   data.close();
@@ -114,9 +142,9 @@ const relativeError = ({ got, wanted }: { got: Float32Array; wanted: Float32Arra
   lengthOf(got.map((value, at) => value - (wanted[at] ?? Number.NaN))) / lengthOf(wanted);
 
 const apply =
-  (quantization: Quantization): Build =>
+  (quantization: Quantization, precise = false): Build =>
   (linear, matrix) =>
-    linear.apply('layer', 'x', matrix, quantization);
+    linear.apply('layer', 'x', matrix, quantization, precise);
 
 describe('a linear layer', () => {
   /*
@@ -138,6 +166,35 @@ describe('a linear layer', () => {
     expect(error).toBeLessThan(bound);
     // A bound that is never nearly met says nothing.
     if (bound > 1e-3) expect(error).toBeGreaterThan(bound / 50);
+  });
+
+  /*
+   * With activations of 16 bits next to nothing is lost of the floats that packed weights stand for. With 8 bits a block,
+   * an eighth of what four bits of our own would lose.
+   */
+  it.each<[string, PackedOptions]>([
+    ...[16, 32, 64, 128].map((groupSize): [string, PackedOptions] => [
+      `AWQ in groups of ${groupSize}`,
+      { method: 'awq', groupSize },
+    ]),
+    ['AWQ, a group a row', { method: 'awq', groupSize: -1 }],
+    ...([4, 8] as const).flatMap((bits) =>
+      [32, 128].map((groupSize): [string, PackedOptions] => [
+        `GPTQ of ${bits} bits in groups of ${groupSize}`,
+        { method: 'gptq', bits, groupSize },
+      ]),
+    ),
+    ['GPTQ by activation order', { method: 'gptq', groups: 'by layer' }],
+    ['GPTQ of 8 bits by activation order', { method: 'gptq', bits: 8, groupSize: 64, groups: 'by layer' }],
+  ])('takes %s as it is', async (_name, options) => {
+    expect(relativeError(await run(options, apply('int8', true)))).toBeLessThan(1e-4);
+    expect(relativeError(await run(options, apply('int8')))).toBeLessThan(0.01);
+  });
+
+  it('makes eight packed bits to four when four are asked for', async () => {
+    const error = relativeError(await run({ method: 'gptq', bits: 8 }, apply('int4')));
+    expect(error).toBeGreaterThan(0.02);
+    expect(error).toBeLessThan(0.1);
   });
 
   it('keeps an input of noughts', async () => {

@@ -1,5 +1,16 @@
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
-import { float32Chunks, int4Chunks, int8Chunks, rowsOf, storedAs, storedInt4Chunks, type Matrix } from './matrix.ts';
+import {
+  float32Chunks,
+  int4Chunks,
+  int8Chunks,
+  rowsOf,
+  runsOf,
+  storedAs,
+  storedChunks,
+  storedInt4Chunks,
+  type Matrix,
+  type MatrixRun,
+} from './matrix.ts';
 import type { DataFile } from './onnx/data-file.ts';
 import type { ExternalData, Graph } from './onnx/graph.ts';
 import { blockSize, type QuantizedRows } from './quantise.ts';
@@ -7,6 +18,11 @@ import type { Weights } from './weights/weights.ts';
 
 /** How the operator computes (MLAS SQNBit): activations in 8 bits per block of 32, or as they are. */
 const activations = { int8: 4, float32: 0 } as const;
+
+const bitsOf = { int8: 8, int4: 4 } as const;
+
+/** A quantised matrix in the graph: bits of a value, values along a row that share a scale, and what holds them. */
+type QuantizedWeight = { bits: 4 | 8; blockSize: number; names: readonly string[] };
 
 /** Writes weights to the data file and adds the operators that apply them. */
 export class LinearBuilder {
@@ -27,6 +43,13 @@ export class LinearBuilder {
    */
   apply(name: string, input: string, matrix: Matrix, quantization: Quantization, precise = false): string {
     if (quantization === 'float32') return this.#float32(name, input, matrix);
+    const runs = runsOf(this.#weights, matrix, bitsOf[quantization]);
+    if (runs.length > 1) {
+      const products = runs.map((run, at) => this.apply(`${name}_${at}`, input, run.matrix, quantization, precise));
+      return this.#graph.node('Concat', products, [name], { axis: -1 });
+    }
+    const stored = runs[0]?.stored;
+    if (stored) return this.#stored(name, input, matrix, stored, precise);
     if (quantization === 'int8') return this.#int8(name, input, matrix, precise);
     return storedAs(this.#weights, matrix, 'Q4_0', 'Q4_1')
       ? this.#storedInt4(name, input, matrix)
@@ -56,7 +79,7 @@ export class LinearBuilder {
       // The same bytes under the shape that the product wants: nothing is stored twice.
       const weight = this.#graph.external('head_values', 'uint8', [rows, blocks, blockSize], values);
       const weightScales = this.#graph.external('head_scales', 'float32', [rows, blocks], scales);
-      return this.#precise(name, input, [weight, weightScales], matrix, 2);
+      return this.#precise(name, input, { bits: 8, blockSize, names: [weight, weightScales] }, matrix, 2);
     };
     return { embedded, head };
   }
@@ -77,10 +100,42 @@ export class LinearBuilder {
   #int8(name: string, input: string, matrix: Matrix, precise: boolean): string {
     const [rows, blocks] = [rowsOf(matrix), matrix.columns / blockSize];
     const { values, scales } = this.#write(int8Chunks(this.#weights, matrix));
-    const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize], values);
-    const inputs = [weight, this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales)];
-    if (precise) return this.#precise(name, input, inputs, matrix, 3);
-    return this.#product(name, [input, ...inputs], matrix, 8);
+    const names = [
+      this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize], values),
+      this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales),
+    ];
+    const weight = { bits: 8, blockSize, names } as const;
+    if (precise) return this.#precise(name, input, weight, matrix, 3);
+    return this.#product(name, input, weight, matrix);
+  }
+
+  /** Blocks with zero points as a checkpoint stores them, without a second quantisation. */
+  #stored(
+    name: string,
+    input: string,
+    matrix: Matrix,
+    { bits, blockSize: size, order }: NonNullable<MatrixRun['stored']>,
+    precise: boolean,
+  ): string {
+    const [rows, blocks] = [rowsOf(matrix), matrix.columns / size];
+    const zeroPoints: Uint8Array[] = [];
+    const { values, scales } = this.#write(storedChunks(this.#weights, matrix), (chunk) =>
+      zeroPoints.push(chunk.zeroPoints ?? new Uint8Array()),
+    );
+    const zeros = this.#data.write(zeroPoints);
+    const names = [
+      this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, (size * bits) / 8], values),
+      this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales),
+      this.#graph.external(`${name}_zeros`, 'uint8', [zeros.bytes], zeros),
+    ];
+    const weight = { bits, blockSize: size, names };
+    const ordered = order
+      ? this.#graph.node('Gather', [input, this.#graph.int64s(`${name}_order`, [...order])], [`${name}_ordered`], {
+          axis: -1,
+        })
+      : input;
+    if (precise) return this.#precise(name, ordered, weight, matrix, 3);
+    return this.#product(name, ordered, weight, matrix);
   }
 
   #int4(name: string, input: string, matrix: Matrix): string {
@@ -93,7 +148,7 @@ export class LinearBuilder {
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
     const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
     const zero = this.#graph.external(`${name}_zeros`, 'uint8', [rows * Math.ceil(blocks / 2)], zeros);
-    return this.#product(name, [input, weight, scale, zero], matrix, 4);
+    return this.#product(name, input, { bits: 4, blockSize, names: [weight, scale, zero] }, matrix);
   }
 
   /**
@@ -109,9 +164,9 @@ export class LinearBuilder {
     );
     const weight = this.#graph.external(`${name}_values`, 'uint8', [rows, blocks, blockSize / 2], values);
     const scale = this.#graph.external(`${name}_scales`, 'float32', [rows, blocks], scales);
-    if (storedAs(this.#weights, matrix, 'Q4_0'))
-      return this.#product(name, [input, weight, scale], matrix, 4, 'float32');
-    const product = this.#product(`${name}_centred`, [input, weight, scale], matrix, 4, 'float32');
+    const centred = { bits: 4, blockSize, names: [weight, scale] } as const;
+    if (storedAs(this.#weights, matrix, 'Q4_0')) return this.#product(name, input, centred, matrix, 'float32');
+    const product = this.#product(`${name}_centred`, input, centred, matrix, 'float32');
     const minimums = this.#graph.external(`${name}_minimums`, 'float32', [rows, blocks], this.#data.write(minimumsOf));
     const offset = this.#transposed(`${name}_offset`, this.#sumsOfBlocks(input, matrix.columns), minimums);
     return this.#graph.node('Add', [product, offset], [name]);
@@ -130,16 +185,16 @@ export class LinearBuilder {
 
   #product(
     name: string,
-    inputs: string[],
+    input: string,
+    { bits, blockSize: size, names }: QuantizedWeight,
     matrix: Matrix,
-    bits: 4 | 8,
     kind: keyof typeof activations = 'int8',
   ): string {
-    return this.#graph.contrib('MatMulNBits', inputs, [name], {
+    return this.#graph.contrib('MatMulNBits', [input, ...names], [name], {
       K: matrix.columns,
       N: rowsOf(matrix),
       bits,
-      block_size: blockSize,
+      block_size: size,
       accuracy_level: activations[kind],
     });
   }
@@ -149,11 +204,11 @@ export class LinearBuilder {
    * weights. For inputs with outliers that 8 bits round away.
    * @param rank of the input; its last axis is the matrix's columns.
    */
-  #precise(name: string, input: string, weight: readonly string[], matrix: Matrix, rank: 2 | 3): string {
+  #precise(name: string, input: string, weight: QuantizedWeight, matrix: Matrix, rank: 2 | 3): string {
     const graph = this.#graph;
     // Zero keeps an axis as it is.
     const kept = Array.from({ length: rank - 1 }, () => 0);
-    const blocks = graph.int64s(`${name}_blocks`, [...kept, matrix.columns / blockSize, blockSize]);
+    const blocks = graph.int64s(`${name}_blocks`, [...kept, matrix.columns / weight.blockSize, weight.blockSize]);
     const axis = graph.int64s(`${name}_block_axis`, [-1]);
     const steps = graph.constant(`${name}_steps`, 'float32', [], new Uint8Array(Float32Array.of(1 / 127).buffer));
     const tiny = graph.constant(`${name}_tiny`, 'float32', [], new Uint8Array(Float32Array.of(1e-30).buffer));
@@ -176,7 +231,7 @@ export class LinearBuilder {
     const both = graph.node('Concat', [coarse, rest], [`${name}_both`], { axis: 0 });
     const flat = graph.int64s(`${name}_flat`, [...kept, matrix.columns]);
     const rows = graph.node('Reshape', [both, flat], [`${name}_rows`]);
-    const products = this.#product(`${name}_products`, [rows, ...weight], matrix, 8);
+    const products = this.#product(`${name}_products`, rows, weight, matrix);
     graph.node('Split', [products], [`${name}_high`, `${name}_low`], { axis: 0, num_outputs: 2 });
     return graph.node('Add', [`${name}_high`, `${name}_low`], [name]);
   }

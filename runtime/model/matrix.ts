@@ -7,6 +7,7 @@ import {
   quantizeInt8,
   type MinimumRows,
   type QuantizedRows,
+  type StoredBlocks,
 } from './quantise.ts';
 import type { TensorEntry, Weights } from './weights/weights.ts';
 
@@ -28,6 +29,48 @@ export const rowsOf = (matrix: Matrix): number => matrix.parts.reduce((sum, part
 /** Whether every part is stored in this block type, so that its blocks can be taken as they are. */
 export function storedAs(weights: Weights, matrix: Matrix, ...types: string[]): boolean {
   return matrix.parts.every((part) => types.includes(weights.entry(part.tensor).type.name));
+}
+
+/** Rows that one product takes, and the blocks that they are stored in; without, they are quantised. */
+export type MatrixRun = { matrix: Matrix; stored: Omit<StoredBlocks, 'rows'> | undefined };
+
+/**
+ * A matrix by its parts that are stored alike, in order; mostly one.
+ * @param bitsMax blocks of more are quantised to fewer
+ */
+export function runsOf(weights: Weights, matrix: Matrix, bitsMax: 4 | 8): MatrixRun[] {
+  const runs: MatrixRun[] = [];
+  for (const part of matrix.parts) {
+    const stored = blocksOf(weights, part, matrix.columns);
+    const taken = stored && stored.bits <= bitsMax ? stored : undefined;
+    const last = runs.at(-1);
+    if (last && areAlike(last.stored, taken))
+      runs[runs.length - 1] = { ...last, matrix: { ...matrix, parts: [...last.matrix.parts, part] } };
+    else runs.push({ matrix: { ...matrix, parts: [part] }, stored: taken });
+  }
+  return runs;
+}
+
+const blocksOf = (weights: Weights, { tensor, rows }: MatrixPart, columns: number): StoredBlocks | undefined =>
+  weights.blocks(weights.entry(tensor, [rows, columns]));
+
+function areAlike(one: MatrixRun['stored'], other: MatrixRun['stored']): boolean {
+  if (!one || !other) return one === other;
+  const { order } = other;
+  return (
+    one.bits === other.bits &&
+    one.blockSize === other.blockSize &&
+    one.order?.length === order?.length &&
+    (one.order?.every((column, place) => column === order?.[place]) ?? true)
+  );
+}
+
+/** Blocks of a run as they are stored. */
+export function* storedChunks(weights: Weights, matrix: Matrix): Generator<QuantizedRows> {
+  for (const { part, first, count } of chunks(weights, matrix)) {
+    const stored = blocksOf(weights, part, matrix.columns);
+    if (stored) yield stored.rows(first, count);
+  }
 }
 
 export function* float32Chunks(weights: Weights, matrix: Matrix): Generator<Float32Array> {

@@ -11,8 +11,18 @@ export type QuantizedRows = {
   /** 4 bits: two values a byte, the first in the low nibble. 8 bits: one. */
   values: Uint8Array;
   scales: Float32Array;
-  /** 4 bits only: two a byte along the blocks of a row, padded to whole bytes. */
+  /** 4 bits: two a byte along the blocks of a row, padded to whole bytes. 8 bits: one. */
   zeroPoints?: Uint8Array;
+};
+
+/** Rows as a checkpoint stores them, which a product takes as they are. */
+export type StoredBlocks = {
+  bits: 4 | 8;
+  /** Values along a row that share a scale. */
+  blockSize: number;
+  /** Of each place along a row, the column that is there; undefined when columns are in order. */
+  order: Int32Array | undefined;
+  rows: (first: number, count: number) => QuantizedRows;
 };
 
 /** Symmetric, 8 bits: the largest magnitude of a block becomes 127. */

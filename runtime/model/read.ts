@@ -11,6 +11,10 @@ import { folderPooling, ggufPooling } from './pooling.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
 import { underBuilderNames } from './weights/gguf-names.ts';
+import { packedTypes } from './weights/block-type.ts';
+import type { Packing } from './weights/packed/packing.ts';
+import { PackedWeights } from './weights/packed/packed-weights.ts';
+import { packingOf } from './weights/packed/registry.ts';
 import { openSafetensors, shardsOf } from './weights/safetensors.ts';
 import type { Weights } from './weights/weights.ts';
 
@@ -24,6 +28,8 @@ export type OpenModel = ModelPackage & {
   location: string;
   description: ModelDescription;
   openWeights: () => Weights;
+  /** How the linear layers are packed; undefined when they are not. */
+  packing?: Packing | undefined;
   /** Folders of the adapters that are merged into the weights. */
   merged?: readonly string[];
 };
@@ -77,8 +83,10 @@ function readFolder(folder: string): OpenModel {
     architectures.includes(architecture),
   );
   const values = new Map<string, unknown>(Object.entries({ ...config, ...pooling }));
-  const described = family.describe(new ModelSettings('safetensors', values));
-  const weights = openSafetensors(folder);
+  const settings = new ModelSettings('safetensors', values);
+  const described = family.describe(settings);
+  const packing = packingOf(settings);
+  const weights = openedFolder(folder, described, packing);
   weights.close();
   const description = withTiedHead(described, !weights.has('lm_head.weight'));
   const companions = companionFiles
@@ -92,7 +100,8 @@ function readFolder(folder: string): OpenModel {
     companions: new Map(companions),
     location: folder,
     weightsFiles: shards,
-    openWeights: () => openedFolder(folder, description),
+    openWeights: () => openedFolder(folder, description, packing),
+    packing,
   };
 }
 
@@ -109,10 +118,20 @@ function common(
   };
 }
 
+function openedFolder(folder: string, { kind }: ModelDescription, packing: Packing | undefined): Weights {
+  const weights = openSafetensors(folder, packing ? { types: packedTypes } : {});
+  try {
+    const named = kind === 'embedder' ? underHeadNames(weights) : weights;
+    return packing ? new PackedWeights(named, packing) : named;
+  } catch (error) {
+    weights.close();
+    throw error;
+  }
+}
+
 /** Checkpoints of a bare model, as embedders are, have the names of one with a head less their beginning. */
-function openedFolder(folder: string, { kind }: ModelDescription): Weights {
-  const weights = openSafetensors(folder);
-  if (kind !== 'embedder' || !weights.has('embed_tokens.weight')) return weights;
+function underHeadNames(weights: Weights): Weights {
+  if (!weights.has('embed_tokens.weight')) return weights;
   return weights.with([...weights.tensors.values()].map((tensor) => ({ ...tensor, name: `model.${tensor.name}` })));
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { adapterFolder, removeAdapters, type AdapterTensor } from '../../fixtures/adapter.ts';
 import { checkpointFolder } from '../../fixtures/checkpoint.ts';
+import { packedCheckpoint } from '../../fixtures/packed-checkpoint.ts';
 import { refusal } from '../../fixtures/refusal.ts';
 import { weightsDigest } from '../graph-cache.ts';
 import { float32Chunks } from '../matrix.ts';
@@ -48,6 +49,23 @@ describe('weights with an adapter merged in', () => {
       }
     expect(worst).toBeLessThan(1e-6);
     expect(merged).not.toEqual(base);
+  });
+
+  it('are floats where it changes packed ones, and packed where it does not', () => {
+    const { folder: packed, exact } = packedCheckpoint({ method: 'awq', family: 'qwen3' });
+    const adapter = adapterFolder(checkpoint, { of: ['q'], layers: [1] });
+    const weights = withMerged(readModel(packed), [adapter]).openWeights();
+    const hasBlocks = (layer: number): boolean =>
+      weights.blocks(weights.entry(`model.layers.${layer}.self_attn.q_proj.weight`)) !== undefined;
+    const [changed, kept] = [weights.values(`${name}.weight`), weights.values('model.layers.0.mlp.up_proj.weight')];
+    expect([hasBlocks(0), hasBlocks(1)]).toEqual([true, false]);
+    weights.close();
+    rmSync(path.dirname(packed), { recursive: true });
+    expect(kept).toEqual(exact.get('model.layers.0.mlp.up_proj.weight'));
+    const base = read([], `${name}.weight`);
+    const added = read([adapter], `${name}.weight`).map((value, at) => value - (base[at] ?? 0));
+    const off = changed.map((value, at) => value - (exact.get(`${name}.weight`)?.[at] ?? 0) - (added[at] ?? 0));
+    expect(Math.max(...off.map(Math.abs))).toBeLessThan(1e-6);
   });
 
   it('are as they were where it changes nothing', () => {

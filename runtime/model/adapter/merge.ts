@@ -1,6 +1,7 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { AdapterMatrix } from '../../backend/backend.ts';
 import type { DecoderDescription } from '../family/family.ts';
+import type { StoredBlocks } from '../quantise.ts';
 import type { OpenModel } from '../read.ts';
 import { float32 } from '../weights/block-type.ts';
 import { Weights, type TensorEntry } from '../weights/weights.ts';
@@ -82,6 +83,10 @@ class MergedWeights extends Weights {
       }
     }
     return values;
+  }
+
+  override blocks(tensor: TensorEntry): StoredBlocks | undefined {
+    return this.#added.has(tensor.name) ? undefined : this.#base.blocks(tensor);
   }
 
   override close(): void {

@@ -36,7 +36,7 @@ export function readAdapter(folder: string, model: DecoderDescription): Adapter 
   assertThere(files);
   assertInside(folder, files);
   const config = AdapterConfig.read(folder);
-  const open = (): Weights => openSafetensors(folder, [adapterWeightsName]);
+  const open = (): Weights => openSafetensors(folder, { shards: [adapterWeightsName] });
   const weights = open();
   try {
     const pairs = pairsOf(weights, model, config);

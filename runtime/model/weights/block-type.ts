@@ -68,6 +68,17 @@ const bfloat16: BlockType = {
   },
 };
 
+/** Words of packed weights, and indices. */
+export const int32: BlockType = {
+  name: 'I32',
+  valuesPerBlock: 1,
+  bytesPerBlock: 4,
+  decode(bytes, values) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let index = 0; index < values.length; index += 1) values[index] = view.getInt32(index * 4, true);
+  },
+};
+
 /** d, then 32 signed bytes: d * q. */
 const q8Zero: BlockType = {
   name: 'Q8_0',
@@ -184,3 +195,6 @@ export const safetensorsTypes: ReadonlyMap<string, BlockType> = new Map([
   ['F16', float16],
   ['BF16', bfloat16],
 ]);
+
+/** Of packed weights too. */
+export const packedTypes: ReadonlyMap<string, BlockType> = new Map([...safetensorsTypes, ['I32', int32]]);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FleetError } from '@qwenfleet/core/errors';
 import { isObject } from '@qwenfleet/core/json';
 import { readBounded } from '../../bounded-file.ts';
-import { safetensorsTypes } from './block-type.ts';
+import { safetensorsTypes, type BlockType } from './block-type.ts';
 import {
   Weights,
   assertApart,
@@ -12,6 +12,7 @@ import {
   openedFiles,
   readExactly,
   tensorBytes,
+  type OpenedFile,
   type TensorEntry,
 } from './weights.ts';
 
@@ -28,13 +29,20 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /**
  * Opens the weights of a folder: `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ * @param options.types by `dtype`, those that may be in them
  * Throws `invalid_model` for truncated, overlong or overlapping files, `unsupported_model` for types that we do not read.
  */
-export function openSafetensors(folder: string, shards: readonly string[] = shardsOf(folder)): Weights {
+export function openSafetensors(
+  folder: string,
+  {
+    shards = shardsOf(folder),
+    types = safetensorsTypes,
+  }: { shards?: readonly string[]; types?: ReadonlyMap<string, BlockType> } = {},
+): Weights {
   return openedFiles(
     shards.map((shard) => path.join(folder, shard)),
     (files) => {
-      const tensors = files.flatMap(({ file, bytes }, index) => readShard(file, bytes, shards[index] ?? ''));
+      const tensors = files.flatMap((file, index) => readShard(file, shards[index] ?? '', types));
       return new Weights(
         files.map(({ file }) => file),
         tensors,
@@ -61,7 +69,11 @@ export function shardsOf(folder: string): string[] {
   return shards;
 }
 
-function readShard(file: number, fileBytes: number, shard: string): TensorEntry[] {
+function readShard(
+  { file, bytes: fileBytes }: OpenedFile,
+  shard: string,
+  types: ReadonlyMap<string, BlockType>,
+): TensorEntry[] {
   const prefix = Buffer.alloc(8);
   if (fileBytes < 8) throw new FleetError('invalid_model', `${shard} is truncated. Pull it again.`);
   readExactly(file, prefix, 0);
@@ -79,7 +91,7 @@ function readShard(file: number, fileBytes: number, shard: string): TensorEntry[
   assertWhole(entries, fileBytes - dataStart, shard);
   return entries
     .filter(([, { dtype }]) => !isIndex(dtype))
-    .map(([name, entry]) => tensorOf(name, entry, { file, dataStart }));
+    .map(([name, entry]) => tensorOf(name, entry, { file, dataStart, types }));
 }
 
 /** The format's own rule: tensors cover the data without gaps, so that nothing hides between them. */
@@ -136,13 +148,13 @@ function parsed(text: string, what: string): unknown {
 function tensorOf(
   name: string,
   { dtype, shape, data_offsets: [start, end] }: Entry,
-  at: { file: number; dataStart: number },
+  at: { file: number; dataStart: number; types: ReadonlyMap<string, BlockType> },
 ): TensorEntry {
-  const type = safetensorsTypes.get(dtype);
+  const type = at.types.get(dtype);
   if (!type) {
     throw new FleetError(
       'unsupported_model',
-      `Tensor "${name}" is stored as ${dtype}, which is not supported; these are: ${[...safetensorsTypes.keys()].join(', ')}.`,
+      `Tensor "${name}" is stored as ${dtype}, which is not supported; these are: ${[...at.types.keys()].join(', ')}.`,
     );
   }
   const bytes = tensorBytes(name, shape, type);

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { FleetError } from '@qwenfleet/core/errors';
+import type { StoredBlocks } from '../quantise.ts';
 import type { BlockType } from './block-type.ts';
 
 export type TensorEntry = {
@@ -68,6 +69,11 @@ export class Weights {
     const values = new Float32Array((raw.length / tensor.type.bytesPerBlock) * tensor.type.valuesPerBlock);
     tensor.type.decode(raw, values);
     return values;
+  }
+
+  /** The blocks that a matrix is stored in, where a product can take them as they are. */
+  blocks(_tensor: TensorEntry): StoredBlocks | undefined {
+    return undefined;
   }
 
   /** A whole tensor as float32; for vectors and other small ones. */

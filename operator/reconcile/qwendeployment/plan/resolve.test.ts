@@ -87,8 +87,8 @@ describe('precision', () => {
     ['int4', 'int4', false],
     ['gguf-q4', 'int4', false],
     ['fp8', 'int8', true],
-    ['awq-int4', 'int4', true],
-    ['gptq-int4', 'int4', true],
+    ['awq-int4', 'int4', false],
+    ['gptq-int4', 'int4', false],
   ])('%s is computed as %s, and a difference is told (%s)', (quantization, wanted, isTold) => {
     const resolved = resolve({ quantization, routing: { strategy: 'LeastLoad' } });
     expect(resolved.quantization).toBe(wanted);

@@ -36,11 +36,8 @@ const quantizations: Record<Spec['quantization'], { to: Quantization; note?: str
   int4: { to: 'int4' },
   'gguf-q4': { to: 'int4' },
   fp8: { to: 'int8', note: 'the qwen engine has no 8-bit floats yet and computes in int8' },
-  'awq-int4': { to: 'int4', note: 'the qwen engine quantises to int4 by itself; it does not read AWQ checkpoints yet' },
-  'gptq-int4': {
-    to: 'int4',
-    note: 'the qwen engine quantises to int4 by itself; it does not read GPTQ checkpoints yet',
-  },
+  'awq-int4': { to: 'int4' },
+  'gptq-int4': { to: 'int4' },
 };
 
 const concurrencyDefault = 64;
