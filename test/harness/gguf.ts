@@ -84,9 +84,7 @@ function keysOf(config: Config, architecture: string): Buffer[] {
 function tensorsOf(weights: Weights): GgufTensor[] {
   const byName = new Map<string, { shape: number[]; parts: Float32Array[] }>();
   for (const { name, shape } of weights.tensors.values()) {
-    const [pattern, replacement] = tensorNames.find(([each]) => each.test(name)) ?? [];
-    if (!pattern || replacement === undefined) throw new Error(`${name} has no name in a GGUF`);
-    const own = name.replace(pattern, replacement);
+    const own = ggufNameOf(name);
     const found = byName.get(own) ?? { shape: shape.toReversed(), parts: [] };
     found.parts.push(weights.values(name));
     byName.set(own, found);
@@ -96,4 +94,11 @@ function tensorsOf(weights: Weights): GgufTensor[] {
     shape: name.includes('_exps') ? [...shape, parts.length] : shape,
     data: Buffer.concat(parts.map((part) => Buffer.from(part.buffer))),
   }));
+}
+
+/** What llama.cpp calls a tensor. Throws for one that it has no name for. */
+export function ggufNameOf(name: string): string {
+  const [pattern, replacement] = tensorNames.find(([each]) => each.test(name)) ?? [];
+  if (!pattern || replacement === undefined) throw new Error(`${name} has no name in a GGUF`);
+  return name.replace(pattern, replacement);
 }
