@@ -39,6 +39,13 @@ describe('a run of the tests', () => {
     expect(flaky).toEqual(['two']);
   });
 
+  it('that fails again in one file is flaky in another that has a test of the same name', () => {
+    const first = run({ a: { same: 'failed' }, b: { same: 'failed' } });
+    const { report, flaky } = withSecondTry(first, run({ a: { same: 'passed' }, b: { same: 'failed' } }));
+    expect(countsOf(report)).toMatchObject({ passed: 1, failed: 1 });
+    expect(flaky).toEqual(['same']);
+  });
+
   it('whose files were not run again keeps their failures', () => {
     const first = run({ a: { one: 'failed' }, b: { two: 'passed' } });
     expect(countsOf(withSecondTry(first, run({})).report)).toMatchObject({ passed: 1, failed: 1 });

@@ -23,10 +23,12 @@ export const failedFiles = ({ testResults }: Report): string[] =>
 /** The run with what its files came to when they were run again, and what failed at first only. */
 export function withSecondTry(first: Report, second: Report): { report: Report; flaky: string[] } {
   const again = new Map(second.testResults.map((file) => [file.name, file]));
-  const testResults = first.testResults.map((file) => again.get(file.name) ?? file);
-  const still = new Set(testResults.flatMap(failuresOf));
-  const flaky = first.testResults.flatMap(failuresOf).filter((failure) => !still.has(failure));
-  return { report: { ...first, testResults }, flaky };
+  const tries = first.testResults.map((file) => ({ file, last: again.get(file.name) ?? file }));
+  const flaky = tries.flatMap(({ file, last }) => {
+    const still = new Set(failuresOf(last));
+    return failuresOf(file).filter((failure) => !still.has(failure));
+  });
+  return { report: { testResults: tries.map(({ last }) => last) }, flaky };
 }
 
 function failuresOf({ name, status, assertionResults }: FileResult): string[] {

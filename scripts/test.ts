@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { faultsFile } from './test-faults.ts';
 import { countsOf, failedFiles, withSecondTry, type Report } from './test-report.ts';
 
 /** Where more fails, it is no bad luck. */
@@ -29,12 +30,15 @@ for (const name of flaky)
 process.stdout.write(`${passed} passed, ${failures} failed, ${skipped.length} skipped\n`);
 process.exitCode = failures === 0 && passed > 0 ? 0 : 1;
 
-type Run = { report: Report | undefined; ended: number };
+/** With the number of errors outside of any test. */
+type Run = { report: Report | undefined; faults: number; ended: number };
 
 async function vitest(files: readonly string[]): Promise<Run> {
   const scratch = mkdtempSync(path.join(tmpdir(), 'qwenfleet-test-'));
   const reportFile = path.join(scratch, 'report.json');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+  const faultsReporter = path.join(import.meta.dirname, 'test-faults.ts');
+  const reporters = ['default', 'json', faultsReporter].map((name) => `--reporter=${name}`);
+  reporters.push(`--outputFile.json=${reportFile}`);
   const chosen = projects.flatMap((project) => ['--project', project]);
   const child = spawn('vitest', ['run', ...chosen, ...reporters, ...files], { stdio: 'inherit' });
   const ended = await new Promise<number>((resolve, reject) => {
@@ -43,9 +47,10 @@ async function vitest(files: readonly string[]): Promise<Run> {
   });
   try {
     // vitest writes this file.
-    return { report: JSON.parse(readFileSync(reportFile, 'utf8')) as Report, ended };
+    const report = JSON.parse(readFileSync(reportFile, 'utf8')) as Report;
+    return { report, faults: Number(readFileSync(path.join(scratch, faultsFile), 'utf8')), ended };
   } catch {
-    return { report: undefined, ended };
+    return { report: undefined, faults: 0, ended };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -53,9 +58,10 @@ async function vitest(files: readonly string[]): Promise<Run> {
 
 async function again(run: Run): Promise<Run & { flaky: string[] }> {
   const files = run.report ? failedFiles(run.report) : [];
-  if (!run.report || files.length === 0 || files.length > filesAgainMax) return { ...run, flaky: [] };
+  // What went wrong outside of tests is in no file that could be run again.
+  if (!run.report || run.faults > 0 || files.length === 0 || files.length > filesAgainMax) return { ...run, flaky: [] };
   process.stdout.write(`second try: ${files.map((file) => path.relative('.', file)).join(', ')}\n`);
   const second = await vitest(files);
   if (!second.report) return { ...run, flaky: [] };
-  return { ...withSecondTry(run.report, second.report), ended: second.ended };
+  return { ...second, ...withSecondTry(run.report, second.report) };
 }
