@@ -24,13 +24,14 @@ const blockSizeMin = 16;
 /**
  * Weights whose linear layers are packed: each is there as the matrix `[outputs, inputs]` that it stands for, under the name
  * that it would have as floats, to be read as floats or as the blocks that are stored. Whatever else there is stays as it is.
- * The words of one layer are in memory at a time.
+ * The tensors of one layer are in memory at a time, and the orders of all that have one.
  */
 export class PackedWeights extends Weights {
   readonly #base: Weights;
   readonly #packing: Packing;
   readonly #layers: ReadonlyMap<string, PackedLayer>;
-  #words: { layer: PackedLayer; levels: Uint32Array } | undefined;
+  readonly #orders = new Map<PackedLayer, Order | undefined>();
+  #read: ReadLayer | undefined;
 
   /** Throws `invalid_model` when a layer's tensors do not fit each other or the packing. */
   constructor(base: Weights, packing: Packing) {
@@ -121,7 +122,7 @@ export class PackedWeights extends Weights {
     const { inputs, outputs } = layer;
     const perWord = 32 / bits;
     const mask = 2 ** bits - 1;
-    const words = this.#wordsOf(layer);
+    const words = this.#tensorsOf(layer).levels;
     const isAlongInputs = along === 'inputs';
     const rows = Array.from({ length: count }, (_, row) => first + row);
     const wordOf = Int32Array.from(rows, (row) => (isAlongInputs ? row : Math.floor(row / perWord)));
@@ -144,7 +145,7 @@ export class PackedWeights extends Weights {
     const { bits, places, zeroPointOffset } = this.#packing;
     const { inputs, outputs, groupSize } = layer;
     const mask = 2 ** bits - 1;
-    const words = new Uint32Array(this.#base.rawRows(layer.zeroPoints, 0, inputs / groupSize).buffer);
+    const words = this.#tensorsOf(layer).zeroPoints;
     const perWord = 32 / bits;
     const groups = inputs / groupSize;
     return new Uint8Array(count * groups).map((_, at) => {
@@ -157,25 +158,40 @@ export class PackedWeights extends Weights {
   /** `[count, groups]` */
   #scales(layer: PackedLayer, first: number, count: number): Float32Array {
     const groups = layer.inputs / layer.groupSize;
-    const all = this.#base.rows(layer.scales, 0, groups);
+    const all = this.#tensorsOf(layer).scales;
     return new Float32Array(count * groups).map(
       (_, at) => all[(at % groups) * layer.outputs + first + Math.floor(at / groups)] ?? 0,
     );
   }
 
-  #wordsOf(layer: PackedLayer): Uint32Array {
-    if (this.#words?.layer !== layer) {
-      const bytes = this.#base.rawRows(layer.levels, 0, layer.levels.shape[0] ?? 0);
-      this.#words = { layer, levels: new Uint32Array(bytes.buffer) };
+  #tensorsOf(layer: PackedLayer): ReadLayer {
+    if (this.#read?.layer !== layer) {
+      const groups = layer.inputs / layer.groupSize;
+      const levels = this.#base.rawRows(layer.levels, 0, layer.levels.shape[0] ?? 0);
+      const zeroPoints = this.#base.rawRows(layer.zeroPoints, 0, groups);
+      this.#read = {
+        layer,
+        levels: new Uint32Array(levels.buffer),
+        zeroPoints: new Uint32Array(zeroPoints.buffer),
+        scales: this.#base.rows(layer.scales, 0, groups),
+      };
     }
-    return this.#words.levels;
+    return this.#read;
   }
 
   #order(layer: PackedLayer): Order | undefined {
-    if (!layer.groups) return undefined;
-    return orderOf(layer.groups.name, new Int32Array(this.#base.rawRows(layer.groups, 0, 1).buffer), layer.groupSize);
+    const { groups, groupSize } = layer;
+    if (!groups) return undefined;
+    if (!this.#orders.has(layer)) {
+      const ofInputs = new Int32Array(this.#base.rawRows(groups, 0, 1).buffer);
+      this.#orders.set(layer, orderOf(groups.name, ofInputs, groupSize));
+    }
+    return this.#orders.get(layer);
   }
 }
+
+/** What the tensors of a layer hold: words, and a scale of each group and output. */
+type ReadLayer = { layer: PackedLayer; levels: Uint32Array; zeroPoints: Uint32Array; scales: Float32Array };
 
 /** Inputs sorted by their groups. */
 type Order = {
