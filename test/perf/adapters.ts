@@ -1,7 +1,7 @@
 // npm run bench:adapters [-- --shape qwen3-0.6b --rank 16 --of q,v --quantization int8 --rounds 9 --json]:
 // what adapters cost while decoding, against a graph that knows none.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,7 @@ import { loadModel } from '@qwenfleet/runtime/model/load';
 import { readModel } from '@qwenfleet/runtime/model/read';
 import { shapes, writeRandomCheckpoint, type ShapeName } from '../harness/random-checkpoint.ts';
 import { showSpread, spreadOf, type Spread } from '../harness/statistics.ts';
+import { machine, refuse } from './command.ts';
 
 const places = 8;
 const pastTokens = 256;
@@ -44,8 +45,7 @@ if (
   !(rank >= 1 && rank <= rankMax) ||
   !(rounds >= 1)
 ) {
-  process.stderr.write(`--shape is one of ${Object.keys(shapes).join(', ')}, --of some of ${projections.join()}\n`);
-  process.exitCode = 2;
+  refuse(`--shape is one of ${Object.keys(shapes).join(', ')}, --of some of ${projections.join()}`);
 } else await bench();
 
 type Row = { adapters: string; batch: number; stepMs: Spread; ratio: Spread };
@@ -153,7 +153,6 @@ async function stepMs(model: Generator, batch: number, adapterOf: (row: number) 
 }
 
 function print(rows: readonly Row[], placed: { ms: Spread; longestTurnMs: number }): void {
-  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
   const setting = { shape, quantization: values.quantization, rank, rankMax, of, rounds };
   if (values.json)
     return void process.stdout.write(`${JSON.stringify({ machine, ...setting, placed, rows }, null, 2)}\n`);

@@ -1,7 +1,7 @@
 // npm run bench [-- --rounds N] [--json] [--short] [--profile NAME]: the fleet as somebody at a client sees it.
-import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startFleet } from '../harness/fleet.ts';
+import { isCount, machine, refuse } from './command.ts';
 import { measureFleet, type BenchOptions } from './measure.ts';
 import { renderBench } from './table.ts';
 
@@ -29,16 +29,13 @@ const { values } = parseArgs({
 });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 
-if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= 1_000)) {
-  process.stderr.write(`--rounds ${values.rounds} is no number from 1 to 1000\n`);
-  process.exitCode = 2;
-} else {
+if (rounds !== undefined && !isCount(rounds, 1_000)) refuse(`--rounds ${values.rounds} is no number from 1 to 1000`);
+else {
   const chosen = values.short ? short : full;
   await bench({ ...chosen, rounds: rounds ?? chosen.rounds });
 }
 
 async function bench(options: BenchOptions): Promise<void> {
-  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
   if (!values.json) process.stdout.write(`${machine}; profile ${values.profile}, ${options.rounds} rounds\n\n`);
   const fleet = await startFleet({ args: ['--profile', values.profile] });
   try {

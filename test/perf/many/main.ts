@@ -1,6 +1,5 @@
 // npm run bench:operator [-- --pools N] [--rate N | --burst] [--rest SECONDS] [--json]: a thousand pools of five replicas on a real control
 // plane with fake nodes, then ten minutes in which nothing may be written. The full form is kept in docs/measurements.
-import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Progress } from '@qwenfleet/cli/progress';
 import { Terminal } from '@qwenfleet/cli/terminal';
@@ -8,6 +7,7 @@ import { clusterMissing } from '../../harness/cluster/cluster.ts';
 import { promiseLines } from '../../promises/document.ts';
 import { holds } from '../../promises/promise.ts';
 import { record } from '../../promises/record.ts';
+import { isCount, machine, refuse } from '../command.ts';
 import { measureMany, type ManyReport } from './measure.ts';
 import { renderMany } from './table.ts';
 import { conditionsOf, valuesOf } from './verdicts.ts';
@@ -38,17 +38,7 @@ else if (perSecond !== undefined && !isCount(perSecond, 1_000))
 else if ((await clusterMissing) !== undefined) process.exitCode = 1;
 else await bench();
 
-function isCount(value: number, max: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= max;
-}
-
-function refuse(why: string): void {
-  process.stderr.write(`${why}\n`);
-  process.exitCode = 2;
-}
-
 async function bench(): Promise<void> {
-  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
   const progress = new Progress(new Terminal(process));
   const report = await measureMany({
     size: { ...full, pools, namespaces: Math.ceil(pools / poolsPerNamespace) },
@@ -59,12 +49,12 @@ async function bench(): Promise<void> {
   if (values.json) process.stdout.write(`${JSON.stringify({ machine, ...report }, null, 2)}\n`);
   else process.stdout.write(`${machine}\n${renderMany(report, promiseLines())}\n`);
   const found = valuesOf(report);
-  if (pools === full.pools && !values.burst) keep(report, found, machine);
+  if (pools === full.pools && !values.burst) keep(report, found);
   const broken = promiseLines().some(({ id, target }) => found[id] !== undefined && !holds(target, found[id]));
   if (broken) process.exitCode = 1;
 }
 
-function keep(report: ManyReport, found: Record<string, number>, machine: string): void {
+function keep(report: ManyReport, found: Record<string, number>): void {
   const details = `${conditionsOf(report)}; ${machine}`;
   for (const [id, value] of Object.entries(found)) record(id, { value, details });
 }

@@ -1,18 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import { command, type Outcome } from '../../harness/command.ts';
 import { root } from '../../house/imports.ts';
 import type { Row } from './measure.ts';
 
-async function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['test/perf/runtime/main.ts', ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  return { code: Number(code), stdout, stderr };
-}
+/** As long as one of these tests may take. */
+const benchMs = 600_000;
+const bench = (...args: string[]): Promise<Outcome> =>
+  command(process.execPath, ['test/perf/runtime/main.ts', ...args], { cwd: root, timeoutMs: benchMs });
 
 describe('the bench of runtimes', () => {
   it.each(['int8', 'int4'])(

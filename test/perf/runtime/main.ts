@@ -1,11 +1,12 @@
 // npm run bench:runtime [-- --model NAME --quantization int8 --rounds N --threads N] [--short] [--json]:
 // our engine against llama.cpp (node-llama-cpp) on this machine, each in a process of its own, in turn.
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Progress } from '@qwenfleet/cli/progress';
 import { Terminal } from '@qwenfleet/cli/terminal';
 import { root } from '../../house/imports.ts';
+import { isCount, machine, refuse } from '../command.ts';
 import { measureRuntimes, type RuntimeBenchOptions } from './measure.ts';
 import { comparedQuantizations, modelNames } from './models.ts';
 import { installPeers } from './peers.ts';
@@ -51,17 +52,7 @@ else if (!isCount(rounds, roundsMax)) refuse(`--rounds ${values.rounds} is no nu
 else if (!isCount(threads, threadsMax)) refuse(`--threads ${values.threads} is no number from 1 to ${threadsMax}`);
 else await bench();
 
-function isCount(value: number, max: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= max;
-}
-
-function refuse(why: string): void {
-  process.stderr.write(`${why}\n`);
-  process.exitCode = 2;
-}
-
 async function bench(): Promise<void> {
-  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.versions.node}`;
   const peers = installPeers(!values.short);
   if ('missing' in peers) process.stderr.write(`llama.cpp is left out: ${peers.missing}\n`);
   const progress = new Progress(new Terminal(process));
