@@ -66,6 +66,12 @@ describe('a chat request', () => {
     expect(error.message).toContain('missing');
   });
 
+  it.each(['null', '[]', '"text"', '7'])('%s is told that it is no object', (body) => {
+    const error = refusal(body);
+    expect(error.message).toMatch(/^The request body must be one JSON object, got /);
+    expect(error.param).toBeUndefined();
+  });
+
   it('cuts a long value short in the message', () => {
     expect(refusal(chat({ stream: 'x'.repeat(10_000) })).message.length).toBeLessThan(200);
   });

@@ -133,6 +133,8 @@ export function parseRequest<T extends z.ZodType>(schema: T, body: string): z.in
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = issue?.path ?? [];
+  if (path.length === 0 && (typeof json !== 'object' || json === null || Array.isArray(json)))
+    throw new FleetError('invalid_request', `The request body must be one JSON object${sent(json, path)}.`);
   const param = issuePath(path);
   throw new FleetError('invalid_request', `${param}: ${issue?.message ?? 'not valid'}${sent(json, path)}.`, {
     param: path.length === 0 ? undefined : param,

@@ -131,10 +131,22 @@ describe('an error', () => {
     ['GARBAGE\r\n\r\n', 400],
     [`GET / HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(40_000)}\r\n\r\n`, 431],
     ['POST /v1/models HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+    ['GET /v1/models HTTP/1.1\r\n\r\n', 400],
+    ['GET /v1/models HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
+    ['OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['GET /v1\\models HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['POST /v1/models HTTP/1.1\r\nhost: x\r\nexpect: a-miracle\r\ncontent-length: 0\r\n\r\n', 417],
+    ['CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n', 405],
   ])('of HTTP itself has it too: %#', async (sent, status) => {
     const answer = await sendRaw(router.url, [sent]);
     expect(answer.status).toBe(status);
+    expect(answer.headers['x-request-id']).toMatch(/^[\da-f-]{36}$/);
+    expect(answer.headers['x-should-retry']).toBe('false');
     expect((JSON.parse(answer.body) as ErrorBody).error).toMatchObject({ type: 'invalid_request_error', param: null });
+  });
+
+  it('of HTTP itself does not come for a request that a load balancer sends without naming the host', async () => {
+    expect((await sendRaw(router.url, ['GET /health/live HTTP/1.0\r\n\r\n'])).status).toBe(200);
   });
 
   it('of a server is passed on with when to try again', async () => {

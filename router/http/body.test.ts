@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendRaw } from '../harness/raw-http.ts';
 import { startRouter, type TestRouter } from '../harness/router.ts';
@@ -63,6 +63,7 @@ describe('a packed body', () => {
   it.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
     ['br', brotliCompressSync],
   ])('in %s arrives at the pool unpacked', async (encoding, pack) => {
     const body = new Uint8Array(pack(request(`packed with ${encoding}`)));

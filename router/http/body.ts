@@ -1,16 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { FleetError } from '@qwenfleet/core/errors';
 
+type Unpacker = (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+
+/** "deflate" is zlib's format by RFC 9110, and bare deflate by what some clients send. */
+const inflateEither: Unpacker = (packed, options) =>
+  promisify(hasZlibHeader(packed) ? inflate : inflateRaw)(packed, options);
+const hasZlibHeader = (packed: Buffer): boolean =>
+  packed.length >= 2 && ((packed[0] ?? 0) & 0x0f) === 8 && packed.readUInt16BE(0) % 31 === 0;
+
 /** How a body may be packed, and what unpacks it. Each takes the largest size that it may become. */
-const unpackers: ReadonlyMap<string, (packed: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>> =
-  new Map([
-    ['gzip', promisify(gunzip)],
-    ['x-gzip', promisify(gunzip)],
-    ['deflate', promisify(inflate)],
-    ['br', promisify(brotliDecompress)],
-  ]);
+const unpackers: ReadonlyMap<string, Unpacker> = new Map([
+  ['gzip', promisify(gunzip)],
+  ['x-gzip', promisify(gunzip)],
+  ['deflate', inflateEither],
+  ['br', promisify(brotliDecompress)],
+]);
 
 /**
  * Reads the body of a request as text. What is counted are bytes that came, whatever the headers promise, and bytes
