@@ -18,6 +18,8 @@ export async function probe(model: ServedModel, signal: AbortSignal = new AbortC
       seed: 0,
     },
     maxTokens: 1,
+    // An engine is not sick because somebody goes first.
+    priority: Number.MIN_SAFE_INTEGER,
     stopTokens: new Set<number>(),
     internal: true,
     signal,

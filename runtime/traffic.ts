@@ -45,6 +45,7 @@ export class Traffic {
       if (completionTokens < 2) return;
       this.#telemetry.observe('runtimeTokenSeconds', {}, (totalMs - firstTokenMs) / (completionTokens - 1) / 1000);
     },
+    onPreempted: () => this.#telemetry.count('runtimePreemptions', {}),
     onFault: (err) => this.#log.error({ err }, 'the engine failed, and with it all that ran'),
   };
 

@@ -63,6 +63,8 @@ const samplingShape = {
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
   user: z.string().max(512).nullish(),
+  /** vLLM's field. */
+  priority: z.int({ error: 'priority must be a whole number: smaller goes first, and 0 is the default' }).nullish(),
 } as const;
 
 /** POST /v1/chat/completions. Unknown fields pass through: clients send more than any one server knows. */

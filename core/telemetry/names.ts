@@ -78,6 +78,12 @@ export const metrics = {
     help: 'Sequences waiting for a slot.',
     labels: [],
   },
+  runtimePreemptions: {
+    name: 'qwenfleet_runtime_preemptions_total',
+    kind: 'counter',
+    help: 'Sequences that gave up their slot to one of better priority, to go on later.',
+    labels: [],
+  },
   runtimeKvTokens: {
     name: 'qwenfleet_runtime_kv_cache_tokens',
     kind: 'gauge',

@@ -34,6 +34,8 @@ type Active = {
   rng: Rng;
   answer: Map<number, number>;
   seen: Set<number>;
+  /** Positions of the prompt that its reader has been told of, where it wants to be. */
+  promptTold: number;
   /** Set when the reader has left; acted upon between two steps. */
   cancelled: FleetError | undefined;
 };
@@ -127,6 +129,8 @@ export class Engine implements GenerationEngine {
       cached: 0,
       reused: 0,
       maxTokens: 0,
+      arrival: 0,
+      preemptions: 0,
       arrivedMs: nowMs,
       startedMs: nowMs,
       firstTokenMs: nowMs,
@@ -142,6 +146,7 @@ export class Engine implements GenerationEngine {
       rng: seededRng(request.sampling.seed),
       answer: new Map(),
       seen: new Set(request.promptTokens),
+      promptTold: 1,
       cancelled: undefined,
     };
     const [first] = request.promptTokens;
@@ -180,11 +185,18 @@ export class Engine implements GenerationEngine {
     while (!this.#abandoned) {
       this.#lastTurnMs = this.#clock.nowMs();
       for (const active of this.#active.values()) if (active.cancelled) this.#fail(active, active.cancelled);
-      this.#copy(this.#scheduler.admit((sequence) => (sequence.startedMs = this.#clock.nowMs())));
+      this.#admit();
       const scheduled = this.#scheduler.next();
       if (!scheduled) return;
       await this.#turn(scheduled);
     }
+  }
+
+  #admit(): void {
+    const { started, preempted, moves } = this.#scheduler.admit();
+    for (const sequence of started) if (sequence.preemptions === 0) sequence.startedMs = this.#clock.nowMs();
+    this.#copy(moves);
+    for (const { request } of preempted) if (request.internal !== true) this.#observer.onPreempted?.();
   }
 
   /** What is in the slots is unknown after a fault outside of a step, so that nothing that runs can go on. */
@@ -252,6 +264,9 @@ export class Engine implements GenerationEngine {
     const { promptTokens, topLogprobs = 0 } = active.sequence.request;
     const token = promptTokens[position];
     if (token === undefined) return this.#next(active, logits);
+    // Computed again after it was preempted.
+    if (position < active.promptTold) return;
+    active.promptTold = position + 1;
     active.stream.push({ token: { ...withLogprobs(token, logits, topLogprobs), ofPrompt: true } });
   }
 

@@ -44,6 +44,8 @@ export type GenerationRequest = {
   promptTokens: readonly number[];
   sampling: SamplingParameters;
   maxTokens: number;
+  /** Smaller goes first, and may take the slot of a larger one; 0 when not given. */
+  priority?: number;
   /** Tokens that end the answer; they are not part of it. */
   stopTokens: ReadonlySet<number>;
   /** Alternatives to report with each token; undefined reports no log-probabilities at all. */
@@ -101,6 +103,8 @@ export interface GenerationEngine extends ModelEngine {
 export type EngineObserver = {
   onStep?: (step: StepReport) => void;
   onEnd?: (end: GenerationEnd) => void;
+  /** A sequence gave up its slot to one that goes first, and waits to go on. */
+  onPreempted?: () => void;
   /** A fault of the engine itself, which ended everything that ran. */
   onFault?: (error: Error) => void;
 };

@@ -13,6 +13,8 @@ const sequenceOf = (promptTokens: number[], slot = 0, changes: Partial<Sequence>
   cached: 0,
   reused: 0,
   maxTokens: 1,
+  arrival: 0,
+  preemptions: 0,
   arrivedMs: 0,
   startedMs: 0,
   firstTokenMs: 0,

@@ -1,4 +1,4 @@
-import type { Sequence } from './sequence.ts';
+import { sharePrompt, type Sequence } from './sequence.ts';
 
 /** Prompts are compared in blocks: a hit of a few tokens is not worth its copy. */
 const blockTokens = 16;
@@ -33,7 +33,7 @@ export class PrefixCache {
 
   /**
    * A sequence gets the slot behind all others. What lay there makes way for it, and what is known of its prompt comes in:
-   * sets `cached` and `reused`.
+   * sets `cached`, and `reused` the first time.
    */
   begin(sequence: Sequence, running: readonly Sequence[]): SlotMove[] {
     const { slot } = sequence;
@@ -43,12 +43,12 @@ export class PrefixCache {
     this.#entries.delete(slot);
     if (!found) return moves;
     sequence.cached = found.tokens;
-    sequence.reused = found.tokens;
+    if (sequence.preemptions === 0) sequence.reused = found.tokens;
     this.#touch(found.slot);
     return found.slot === slot ? moves : [...moves, { from: found.slot, to: slot, tokens: found.tokens }];
   }
 
-  /** A sequence ends, and all slots from `firstFree` on will be free: its prompt goes to one that is free now, if there is one. */
+  /** A sequence leaves its slot, and all slots from `firstFree` on will be free: its prompt goes to one that is free now, if there is one. */
   keep({ slot, request, cached }: Sequence, used: number): SlotMove[] {
     const tokens = wholeBlocks(request.promptTokens, Math.min(cached, request.promptTokens.length));
     const weights = request.adapter?.weights;
@@ -94,8 +94,10 @@ export class PrefixCache {
   }
 
   /** The slot that has most of a prompt, among cached ones and those of sequences that run. */
-  #longest({ request }: Sequence, running: readonly Sequence[]): { slot: number; tokens: number } | undefined {
-    const wanted = request.promptTokens;
+  #longest(
+    { request, tokens: wanted }: Sequence,
+    running: readonly Sequence[],
+  ): { slot: number; tokens: number } | undefined {
     // All of a prompt is asked for: its rows are what is wanted, not its keys.
     if (request.promptLogprobs === true) return undefined;
     const sources = [
@@ -120,11 +122,7 @@ export class PrefixCache {
 
 /** Of several choices, the first computes the prompt and the others wait for it. */
 const isFollower = (sequence: Sequence, running: readonly Sequence[]): boolean =>
-  sequence.request.promptGroup !== undefined &&
-  running.some(
-    (other) =>
-      other !== sequence && other.phase === 'prefilling' && other.request.promptGroup === sequence.request.promptGroup,
-  );
+  running.some((other) => other !== sequence && other.phase === 'prefilling' && sharePrompt(sequence, other));
 
 const wholeBlocks = (tokens: readonly number[], length: number): readonly number[] =>
   tokens.slice(0, length - (length % blockTokens));

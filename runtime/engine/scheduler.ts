@@ -1,7 +1,7 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Step } from '../backend/backend.ts';
 import { PrefixCache, type SlotMove } from './prefix-cache.ts';
-import type { Sequence } from './sequence.ts';
+import { byTurn, completionTokens, priorityOf, sharePrompt, type Sequence } from './sequence.ts';
 
 export type SchedulerLimits = {
   slots: number;
@@ -12,6 +12,9 @@ export type SchedulerLimits = {
   queueMax: number;
 };
 
+/** A sequence that has been preempted so often keeps its slot: what is computed again stays bounded. */
+export const preemptionsMax = 3;
+
 /** What to run next; the sequences are in the order of the step's rows. */
 export type ScheduledStep = { kind: 'prefill' | 'decode'; step: Step; sequences: readonly Sequence[] };
 
@@ -21,14 +24,20 @@ export type ScheduledStep = { kind: 'prefill' | 'decode'; step: Step; sequences:
  * Sequences in use of a slot are adjacent, `running[i]` in slot i, and those that decode come before those that still
  * prefill; so one decode step is one range of slots. A prompt is computed in chunks, and a chunk alternates with a decode
  * step: running streams never wait for more than one chunk.
+ *
+ * Slots go by priority, then by arrival. When all are taken, one that waits may preempt one of strictly worse priority,
+ * which waits again and later computes anew what it had. What was preempted is worse than all that run, so it preempts
+ * nobody in turn: there are never more preemptions than arrivals.
  */
 export class Scheduler {
+  /** Who goes first stands first. */
   readonly waiting: Sequence[] = [];
   readonly running: Sequence[] = [];
   readonly #limits: SchedulerLimits;
   /** What lies in slots behind those that are in use. */
   readonly #prefixes: PrefixCache;
   #prefillTurn = true;
+  #arrivals = 0;
 
   constructor(limits: SchedulerLimits) {
     this.#limits = limits;
@@ -56,25 +65,58 @@ export class Scheduler {
       );
     }
     sequence.maxTokens = Math.min(sequence.request.maxTokens, slotTokens - prompt);
-    this.waiting.push(sequence);
+    sequence.arrival = this.#arrivals;
+    this.#arrivals += 1;
+    this.#wait(sequence);
   }
 
   /**
-   * Gives free slots to those that wait, in the order they came.
-   * @returns the copies that bring in what is known of their prompts, to be made in order before the next step.
+   * Gives slots to those that wait, as long as one is free or can be had.
+   * @returns who got one, who gave one up, and the copies that bring in what is known of prompts, to be made in order
+   *   before the next step.
    */
-  admit(onStart: (sequence: Sequence) => void): SlotMove[] {
+  admit(): { started: Sequence[]; preempted: Sequence[]; moves: SlotMove[] } {
+    const started: Sequence[] = [];
+    const preempted: Sequence[] = [];
     const moves: SlotMove[] = [];
-    while (this.running.length < this.#limits.slots) {
-      const next = this.waiting.shift();
-      if (!next) break;
+    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
+      if (this.running.length === this.#limits.slots) {
+        const victim = this.#victimOf(next);
+        if (!victim) break;
+        moves.push(...this.#preempt(victim));
+        preempted.push(victim);
+      }
+      this.waiting.shift();
       next.phase = 'prefilling';
       next.slot = this.running.length;
       this.running.push(next);
       moves.push(...this.#prefixes.begin(next, this.running));
-      onStart(next);
+      started.push(next);
     }
+    return { started, preempted, moves };
+  }
+
+  /** Of those that run and are of worse priority, the one whose turn came last. */
+  #victimOf(next: Sequence): Sequence | undefined {
+    return this.running
+      .filter((other) => priorityOf(other) > priorityOf(next) && other.preemptions < preemptionsMax)
+      .toSorted(byTurn)
+      .at(-1);
+  }
+
+  #preempt(sequence: Sequence): SlotMove[] {
+    const moves = this.#vacate(sequence, true);
+    sequence.cached = 0;
+    sequence.slot = -1;
+    sequence.preemptions += 1;
+    this.#wait(sequence);
     return moves;
+  }
+
+  #wait(sequence: Sequence): void {
+    sequence.phase = 'waiting';
+    const before = this.waiting.findLastIndex((other) => byTurn(other, sequence) < 0);
+    this.waiting.splice(before + 1, 0, sequence);
   }
 
   /** The next step, or undefined when nothing runs. */
@@ -89,14 +131,13 @@ export class Scheduler {
     return decoding.length === 0 ? undefined : decode(decoding);
   }
 
-  /** Books what a step has computed; a prompt that is whole goes on to decode. */
+  /** Books what a step has computed; a prompt that is whole goes on to decode, and so does what was preempted. */
   computed(scheduled: ScheduledStep): void {
     const [row] = scheduled.step.rows;
     for (const sequence of scheduled.sequences) sequence.cached += row?.tokens.length ?? 0;
     const [sequence] = scheduled.sequences;
     // The first that prefills stands right behind those that decode, so the range stays whole.
-    if (sequence?.phase === 'prefilling' && sequence.cached >= sequence.request.promptTokens.length)
-      sequence.phase = 'decoding';
+    if (sequence?.phase === 'prefilling' && sequence.cached >= sequence.tokens.length) sequence.phase = 'decoding';
   }
 
   /**
@@ -106,18 +147,15 @@ export class Scheduler {
   share({ kind, sequences: [sequence] }: ScheduledStep): { followers: Sequence[]; moves: SlotMove[] } {
     const followers: Sequence[] = [];
     const moves: SlotMove[] = [];
-    const { promptGroup, promptTokens = [] } = sequence?.request ?? {};
-    if (!sequence || promptGroup === undefined || kind !== 'prefill' || sequence.phase !== 'decoding')
-      return { followers, moves };
-    const waiting = this.running.filter(
-      ({ phase, request }) => phase === 'prefilling' && request.promptGroup === promptGroup,
-    );
+    if (!sequence || kind !== 'prefill' || sequence.phase !== 'decoding') return { followers, moves };
+    const tokens = sequence.request.promptTokens.length;
+    const waiting = this.running.filter((other) => other.phase === 'prefilling' && sharePrompt(sequence, other));
     for (const follower of waiting) {
       if (!this.#toFront(follower)) continue;
       follower.phase = 'decoding';
-      follower.cached = promptTokens.length;
+      follower.cached = tokens;
       followers.push(follower);
-      moves.push({ from: sequence.slot, to: follower.slot, tokens: promptTokens.length });
+      moves.push({ from: sequence.slot, to: follower.slot, tokens });
     }
     return { followers, moves };
   }
@@ -143,13 +181,17 @@ export class Scheduler {
   remove(sequence: Sequence, sound = true): SlotMove[] {
     const waitingAt = this.waiting.indexOf(sequence);
     if (waitingAt !== -1) this.waiting.splice(waitingAt, 1);
-    const wasDecoding = sequence.phase === 'decoding';
+    const moves = this.#vacate(sequence, sound);
     sequence.phase = 'finished';
+    return moves;
+  }
+
+  #vacate(sequence: Sequence, sound: boolean): SlotMove[] {
     let gap = this.running.indexOf(sequence);
     if (gap === -1) return [];
     const moves = sound ? this.#prefixes.keep(sequence, this.running.length) : [];
     const lastDecoding = this.running.findLastIndex((other) => other.phase === 'decoding');
-    if (wasDecoding && lastDecoding > gap) gap = this.#move(lastDecoding, gap, moves);
+    if (sequence.phase === 'decoding' && lastDecoding > gap) gap = this.#move(lastDecoding, gap, moves);
     if (gap < this.running.length - 1) this.#move(this.running.length - 1, gap, moves);
     this.running.pop();
     return moves;
@@ -178,14 +220,16 @@ export class Scheduler {
   }
 
   #prefill(sequence: Sequence): ScheduledStep {
-    const { promptTokens, promptLogprobs, adapter } = sequence.request;
+    const { promptLogprobs, adapter } = sequence.request;
     const { prefillChunkTokens, slots } = this.#limits;
+    // One that has begun to answer has told of its prompt.
+    const every = promptLogprobs === true && completionTokens(sequence) === 0;
     // As many rows of logits as there are slots fit the backend's memory.
-    const chunk = promptLogprobs ? Math.min(prefillChunkTokens, slots) : prefillChunkTokens;
-    const end = Math.min(promptTokens.length, sequence.cached + chunk);
+    const chunk = every ? Math.min(prefillChunkTokens, slots) : prefillChunkTokens;
+    const end = Math.min(sequence.tokens.length, sequence.cached + chunk);
     const tokens = sequence.tokens.slice(sequence.cached, end);
     const row = { tokens, past: sequence.cached, adapter: adapter?.place };
-    const wantLogits = promptLogprobs ? 'every' : end === promptTokens.length;
+    const wantLogits = every ? 'every' : end === sequence.tokens.length;
     return { kind: 'prefill', step: { firstSlot: sequence.slot, rows: [row], wantLogits }, sequences: [sequence] };
   }
 }

@@ -75,6 +75,7 @@ export function generationsOf(asked: Asked): GenerationRequest[] {
     promptTokens,
     // To 32 bits first, as the generator takes it: above 2^53 adding one changes nothing.
     sampling: { ...sampling, seed: (sampling.seed >>> 0) + choice },
+    priority: request.priority ?? 0,
     maxTokens: maxTokensOf(request) ?? Number.MAX_SAFE_INTEGER,
     stopTokens: model.tokenizer.eosTokens,
     promptLogprobs,
