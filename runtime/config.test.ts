@@ -56,6 +56,8 @@ describe("a runtime's configuration", () => {
       { contextLength: 8 },
       { prefillChunkTokens: 5_000 },
       { queueMax: -1 },
+      { speculation: { maxDraftTokens: 17 } },
+      { speculation: {} },
     ])
       expect(parse({ engine }).success, JSON.stringify(engine)).toBe(false);
   });

@@ -84,6 +84,21 @@ describe('a model’s journey', () => {
     expect((await collect(served.engine, requestOf([1, 2, 3]))).tokens).toHaveLength(10);
   });
 
+  it.each([
+    ['guesses where the configuration says so, with one slot too', { speculation: { maxDraftTokens: 8 } }, true],
+    ['no guesses where it says none', { speculation: { maxDraftTokens: 0 } }, false],
+    ['no guesses where it says nothing', {}, false],
+  ])('ends with %s', async (_name, more, guesses) => {
+    let drafted = 0;
+    const engine = { slots: 1, contextLength: 128, threads: 1, ...more };
+    const observer: LoadParts['observer'] = { onStep: (step) => (drafted += step.drafted) };
+    const { served } = await load(published(), { engine }, { observer });
+    if (served.task !== 'generate') throw new Error('it generates');
+    // An untrained model soon says the same again and again.
+    await collect(served.engine, requestOf([1, 2, 3], { maxTokens: 100 }));
+    expect(drafted > 0).toBe(guesses);
+  });
+
   it('ends with vectors for a model that makes them', async () => {
     const folder = published('bert');
     const { served, identity } = await load(folder, { quantization: 'int8' });

@@ -4,6 +4,7 @@ import type { AdapterReference, ModelReference, RuntimeConfig } from '@qwenfleet
 import { Adapters } from './adapters/adapters.ts';
 import { adapterOpener, pullAdapter } from './adapters/open-adapter.ts';
 import type { Generator, LoadProgress } from './backend/backend.ts';
+import { rowCosts } from './engine/drafter.ts';
 import { EncoderEngine } from './engine/encoder-engine.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineObserver } from './engine/generation.ts';
@@ -55,12 +56,13 @@ export async function loadServedModel(
   if (parts.like) assertLike(model, parts.like);
   const text = readText(model);
   await tryText(text.files, parts.signal);
-  const { slots, threads } = config.engine;
+  const { slots, threads, speculation } = config.engine;
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
   const { signal, onProgress } = parts;
   const adapters = config.adapters && { places: config.adapters.places, rankMax: config.adapters.rankMax };
-  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress, adapters };
+  const draftTokensMax = speculation?.maxDraftTokens;
+  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress, adapters, draftTokensMax };
   const digest = await weightsDigest(model, cacheDir);
   const loaded = await loadModel(model, options);
   try {
@@ -136,15 +138,17 @@ async function serveGenerator(
   config: RuntimeConfig,
   parts: LoadParts,
 ): Promise<ServedModel> {
-  const { prefillChunkTokens } = config.engine;
-  const longestStepMs = await warmUp(generator, prefillChunkTokens, parts);
+  const { prefillChunkTokens, speculation } = config.engine;
+  const draftTokensMax = speculation?.maxDraftTokens ?? 0;
+  const longestStepMs = await warmUp(generator, { prefillChunkTokens, draftTokensMax }, parts);
+  const drafts = draftTokensMax > 0 ? { tokensMax: draftTokensMax, cost: rowCosts[config.quantization] } : undefined;
   return {
     task: 'generate',
     tokenizer,
     template,
     grammars: new Grammars(tokenizer),
     adapters: await loadedAdapters(generator, model, config, parts),
-    engine: new Engine({ generator, prefillChunkTokens, longestStepMs, ...engineParts(config, parts) }),
+    engine: new Engine({ generator, prefillChunkTokens, longestStepMs, drafts, ...engineParts(config, parts) }),
     sampling: samplingDefaults(files.generation),
     contextLength: generator.slotTokens,
   };

@@ -32,11 +32,13 @@ export class Traffic {
 
   /** To be given to every engine. */
   readonly observer: EngineObserver = {
-    onStep: ({ kind, sequences, tokens, drawn, durationMs }) => {
+    onStep: ({ kind, sequences, tokens, drawn, drafted, accepted, durationMs }) => {
       this.#telemetry.observe('runtimeStepSeconds', { kind }, durationMs / 1000);
       if (kind === 'decode') this.#telemetry.observe('runtimeBatchSize', {}, sequences);
       else this.#count('prompt', tokens);
       this.#count('completion', drawn);
+      this.#telemetry.count('runtimeDraftTokens', {}, drafted);
+      this.#telemetry.count('runtimeAcceptedTokens', {}, accepted);
     },
     onEnd: ({ firstTokenMs, totalMs, promptTokens, cachedTokens, completionTokens }) => {
       this.#telemetry.count('runtimePrefixTokens', { result: 'hit' }, cachedTokens);

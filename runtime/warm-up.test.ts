@@ -21,20 +21,26 @@ const signal = new AbortController().signal;
 describe('warming up', () => {
   it('runs a whole chunk of a prompt, and decodes with every number of sequences', async () => {
     const { model, shapes } = modelOf();
-    await warmUp(model, 16, { clock: systemClock, signal });
+    await warmUp(model, { prefillChunkTokens: 16 }, { clock: systemClock, signal });
     expect(shapes).toEqual(['1x16', '1x1', '2x1', '3x1']);
+  });
+
+  it('runs a token with every number of guesses behind it', async () => {
+    const { model, shapes } = modelOf({ slotTokens: 6, draftTokensMax: 5 });
+    await warmUp(model, { prefillChunkTokens: 16, draftTokensMax: 5 }, { clock: systemClock, signal });
+    expect(shapes.slice(4)).toEqual(['1x2', '1x3', '1x4', '1x5', '1x5']);
   });
 
   it('takes what fits, when a chunk is longer than the context', async () => {
     const { model, shapes } = modelOf({ slotTokens: 16 });
-    await warmUp(model, 4_096, { clock: systemClock, signal });
+    await warmUp(model, { prefillChunkTokens: 4_096 }, { clock: systemClock, signal });
     expect(shapes[0]).toBe('1x15');
   });
 
   it('says how long the longest step took', async () => {
     const clock = new ManualClock();
     const { model } = modelOf({ clock, stepMs: (tokens) => tokens * 10 });
-    const warming = warmUp(model, 20, { clock, signal });
+    const warming = warmUp(model, { prefillChunkTokens: 20 }, { clock, signal });
     await clock.advance(1_000);
     expect(await warming).toBe(200);
   });
@@ -42,7 +48,7 @@ describe('warming up', () => {
   it('ends early when nobody wants the model any more', async () => {
     const { model, shapes } = modelOf();
     const outcome = await rejection(
-      warmUp(model, 8, { clock: systemClock, signal: AbortSignal.abort(new Error('stop')) }),
+      warmUp(model, { prefillChunkTokens: 8 }, { clock: systemClock, signal: AbortSignal.abort(new Error('stop')) }),
     );
     expect(outcome).toMatchObject({ message: 'stop' });
     expect(shapes).toEqual([]);

@@ -1,5 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import type { Generator, StepRow } from './backend/backend.ts';
+import type { Generator, Step, StepRow } from './backend/backend.ts';
 
 /**
  * Runs each shape of step once: the first run of a shape plans its memory, and the first users would wait for it.
@@ -7,17 +7,26 @@ import type { Generator, StepRow } from './backend/backend.ts';
  */
 export async function warmUp(
   generator: Generator,
-  prefillChunkTokens: number,
+  { prefillChunkTokens, draftTokensMax = 0 }: { prefillChunkTokens: number; draftTokensMax?: number | undefined },
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<number> {
-  const row = (tokens: number): StepRow => ({ tokens: Array.from({ length: tokens }, () => 0), past: 0 });
-  const chunk = row(Math.min(prefillChunkTokens, generator.slotTokens - 1));
+  const row = (tokens: number): StepRow => ({
+    tokens: Array.from({ length: Math.min(tokens, generator.slotTokens - 1) }, () => 0),
+    past: 0,
+  });
   const decodes = Array.from({ length: generator.slots }, (_, more) => Array.from({ length: more + 1 }, () => row(1)));
+  const steps: Step[] = [[row(prefillChunkTokens)], ...decodes].map((rows) => ({
+    firstSlot: 0,
+    rows,
+    wantLogits: true,
+  }));
+  for (let drafts = 1; drafts <= draftTokensMax; drafts += 1)
+    steps.push({ firstSlot: 0, rows: [{ ...row(1 + drafts), past: 1 }], wantLogits: 'every' });
   let longestMs = 0;
-  for (const rows of [[chunk], ...decodes]) {
+  for (const step of steps) {
     signal.throwIfAborted();
     const startedMs = clock.nowMs();
-    await generator.step({ firstSlot: 0, rows, wantLogits: true });
+    await generator.step(step);
     longestMs = Math.max(longestMs, clock.nowMs() - startedMs);
   }
   return longestMs;

@@ -52,6 +52,16 @@ export const runtimeConfigSchema = z.strictObject({
       prefillChunkTokens: z.int().min(1).max(4096).default(128),
       /** Requests that may wait for a slot; one more is refused with 429. */
       queueMax: z.int().min(0).default(256),
+      /**
+       * Guesses at what comes next, from the sequence's own text, checked several in one step. Off when left out: in int8
+       * and int4 the text of an answer may then differ from what it is without.
+       */
+      speculation: z
+        .strictObject({
+          /** Guesses in one step, at most; 0 is off. */
+          maxDraftTokens: z.int().min(0).max(16),
+        })
+        .optional(),
     })
     .prefault({}),
   /** LoRA adapters beside the model; without, they cost nothing and none can be loaded. */

@@ -102,6 +102,18 @@ export const metrics = {
     help: 'Prompt tokens of answers that ended, by whether they were in the cache already.',
     labels: ['result'],
   },
+  runtimeDraftTokens: {
+    name: 'qwenfleet_runtime_spec_decode_draft_tokens_total',
+    kind: 'counter',
+    help: 'Tokens that were guessed and checked in steps of several.',
+    labels: [],
+  },
+  runtimeAcceptedTokens: {
+    name: 'qwenfleet_runtime_spec_decode_accepted_tokens_total',
+    kind: 'counter',
+    help: 'Guessed tokens that were right.',
+    labels: [],
+  },
   runtimeStepSeconds: {
     name: 'qwenfleet_runtime_step_duration_seconds',
     kind: 'histogram',

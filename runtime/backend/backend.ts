@@ -10,14 +10,15 @@ export type StepRow = {
 
 /**
  * One run of the model over the adjacent slots `firstSlot .. firstSlot + rows.length - 1`.
- * Either every row has exactly one token (decode), or there is exactly one row (prefill, or its next chunk).
+ * Either every row has exactly one token (decode), or there is exactly one row (prefill, its next chunk, or a token with
+ * guesses at what follows it).
  */
 export type Step = {
   firstSlot: number;
   rows: readonly StepRow[];
   /**
    * False for a prefill chunk that is not the prompt's last: no logits are computed. `every` asks for those of each token
-   * of the only row, which then has `slots` tokens at most.
+   * of the only row, which then has `slots` tokens at most, or one more than the model was loaded to take as drafts.
    */
   wantLogits: boolean | 'every';
 };
@@ -88,5 +89,7 @@ export type LoadOptions = {
   threads: number;
   /** Memory for this many adapters at once, of this rank at most. Decoders only. */
   adapters?: { places: number; rankMax: number } | undefined;
+  /** Guesses that a row may carry behind its token, to be asked for the logits of each; 0 when left out. Decoders only. */
+  draftTokensMax?: number | undefined;
   onProgress?: LoadProgress;
 };

@@ -155,7 +155,8 @@ export class EncoderEngine implements ModelEngine {
   #report(job: Job, tokens: number, durationMs: number): void {
     this.#longestStepMs = Math.max(this.#longestStepMs, durationMs);
     this.#inputMs += (durationMs - this.#inputMs) / 8;
-    if (job.internal !== true) this.#onStep?.({ kind: 'encode', sequences: 1, tokens, drawn: 0, durationMs });
+    if (job.internal !== true)
+      this.#onStep?.({ kind: 'encode', sequences: 1, tokens, drawn: 0, drafted: 0, accepted: 0, durationMs });
   }
 
   #end(job: Job, outcome: Parameters<Job['settle']>[0]): void {

@@ -3,6 +3,7 @@ import { FleetError, asFleetError } from '@qwenfleet/core/errors';
 import { seededRng, type Rng } from '@qwenfleet/core/rng';
 import type { Generator } from '../backend/backend.ts';
 import { sample, withLogprobs } from '../sample/sampler.ts';
+import { Drafter, type DraftSettings } from './drafter.ts';
 import type {
   EngineObserver,
   GeneratedToken,
@@ -25,6 +26,8 @@ export type EngineOptions = EngineObserver & {
   queueMax: number;
   /** The longest step of warming up. */
   longestStepMs?: number;
+  /** For sequences to try guesses at what comes next; without, none do. */
+  drafts?: DraftSettings | undefined;
 };
 
 /** A sequence with what the engine alone needs of it. */
@@ -53,17 +56,28 @@ export class Engine implements GenerationEngine {
   #abandoned = false;
   #lastTurnMs: number;
   #longestStepMs: number;
-  /** Tokens that the step under way has added to answers. */
+  readonly #drafts: DraftSettings | undefined;
+  /** Tokens that the step under way has added to answers, and those of them that had been guessed. */
   #drawn = 0;
+  #accepted = 0;
   /** Mean time that a sequence held a slot, for honest estimates of a wait. */
   #slotMs = 1_000;
 
-  constructor({ generator, clock, prefillChunkTokens, queueMax, longestStepMs = 0, ...observer }: EngineOptions) {
+  constructor({
+    generator,
+    clock,
+    prefillChunkTokens,
+    queueMax,
+    longestStepMs = 0,
+    drafts,
+    ...observer
+  }: EngineOptions) {
     const { slots, slotTokens } = generator;
     this.#generator = generator;
     this.#clock = clock;
     this.#observer = observer;
     this.#longestStepMs = longestStepMs;
+    this.#drafts = drafts;
     this.#scheduler = new Scheduler({ slots, slotTokens, prefillChunkTokens, queueMax });
     this.#lastTurnMs = clock.nowMs();
   }
@@ -131,6 +145,7 @@ export class Engine implements GenerationEngine {
       maxTokens: 0,
       arrival: 0,
       preemptions: 0,
+      drafter: this.#drafts && new Drafter(this.#drafts),
       arrivedMs: nowMs,
       startedMs: nowMs,
       firstTokenMs: nowMs,
@@ -223,6 +238,7 @@ export class Engine implements GenerationEngine {
       if (this.#abandoned) return;
       this.#scheduler.computed(scheduled);
       this.#drawn = 0;
+      this.#accepted = 0;
       this.#take(scheduled, logits);
       this.#report(scheduled, startedMs);
     } catch (error) {
@@ -231,20 +247,23 @@ export class Engine implements GenerationEngine {
     }
   }
 
-  #report({ kind, step, sequences }: ScheduledStep, startedMs: number): void {
+  #report({ kind, step, sequences, drafts = [] }: ScheduledStep, startedMs: number): void {
     const durationMs = this.#clock.nowMs() - startedMs;
     this.#longestStepMs = Math.max(this.#longestStepMs, durationMs);
     const asked = step.rows.filter((_, row) => sequences[row]?.request.internal !== true);
     if (asked.length === 0) return;
     const tokens = asked.reduce((sum, row) => sum + row.tokens.length, 0);
-    this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn: this.#drawn, durationMs });
+    const [drafted, drawn, accepted] = [drafts.length, this.#drawn, this.#accepted];
+    this.#observer.onStep?.({ kind, sequences: asked.length, tokens, drawn, drafted, accepted, durationMs });
   }
 
   #take(scheduled: ScheduledStep, logits: Float32Array): void {
-    const { step, sequences } = scheduled;
+    const { kind, step, sequences, drafts = [] } = scheduled;
     const { vocabularySize } = this.#generator;
     const rowAt = (row: number): Float32Array => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
     if (step.wantLogits === false) return;
+    if (step.wantLogits === 'every' && kind === 'decode')
+      return this.#withActive(sequences[0], (active) => this.#nextOf(active, drafts, rowAt));
     if (step.wantLogits === 'every') {
       const [row] = step.rows;
       row?.tokens.forEach((_, index) =>
@@ -263,22 +282,46 @@ export class Engine implements GenerationEngine {
   #nextOfPrompt(active: Active, position: number, logits: Float32Array): void {
     const { promptTokens, topLogprobs = 0 } = active.sequence.request;
     const token = promptTokens[position];
-    if (token === undefined) return this.#next(active, logits);
+    if (token === undefined) {
+      this.#next(active, logits);
+      return;
+    }
     // Computed again after it was preempted.
     if (position < active.promptTold) return;
     active.promptTold = position + 1;
     active.stream.push({ token: { ...withLogprobs(token, logits, topLogprobs), ofPrompt: true } });
   }
 
-  /** Draws a sequence's next token, hands it over, and ends the sequence when that was the last. */
-  #next(active: Active, logits: Float32Array): void {
-    if (active.cancelled) return;
+  /**
+   * Draws what follows the last token, and then each guess as long as the one before was drawn, too: token by token the
+   * same draws, from the same logits, as one step each would make.
+   */
+  #nextOf(active: Active, drafts: readonly number[], logitsAt: (row: number) => Float32Array): void {
+    const { sequence } = active;
+    for (let row = 0; sequence.phase === 'decoding'; row += 1) {
+      const token = this.#next(active, logitsAt(row));
+      if (token === undefined || token !== drafts[row]) return;
+      this.#scheduler.accepted(sequence);
+      if (sequence.request.internal !== true) this.#accepted += 1;
+    }
+  }
+
+  /**
+   * Draws a sequence's next token, hands it over, and ends the sequence when that was the last.
+   * @returns the token, unless its reader has left.
+   */
+  #next(active: Active, logits: Float32Array): number | undefined {
+    if (active.cancelled) return undefined;
     const { sequence, stream, answer, seen } = active;
     const { request } = sequence;
     const token = sample(logits, request.sampling, { answer, seen, constraint: request.constraint }, active.rng);
+    sequence.drafter?.drawn(token);
     const first = completionTokens(sequence) === 0;
     if (first) sequence.firstTokenMs = this.#clock.nowMs();
-    if (request.stopTokens.has(token)) return this.#finish(active, 'stop');
+    if (request.stopTokens.has(token)) {
+      this.#finish(active, 'stop');
+      return token;
+    }
     sequence.tokens.push(token);
     if (request.internal !== true) this.#drawn += 1;
     answer.set(token, (answer.get(token) ?? 0) + 1);
@@ -292,6 +335,7 @@ export class Engine implements GenerationEngine {
     request.constraint?.accept(token);
     if (request.constraint?.complete === true) this.#finish(active, 'stop');
     else if (completionTokens(sequence) >= sequence.maxTokens) this.#finish(active, 'length');
+    return token;
   }
 
   #finish(active: Active, reason: GenerationEnd['reason']): void {

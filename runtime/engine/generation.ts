@@ -15,7 +15,7 @@ export type SamplingParameters = {
   /** 1 is none; applies to prompt and answer, as in Hugging Face's generation. */
   repetitionPenalty: number;
   logitBias: ReadonlyMap<number, number>;
-  /** Same seed, same prompt, same model: same tokens, whatever else is in the batch. */
+  /** Same seed, same prompt, same model: same tokens, whatever else is in the batch (but for drafts of quantised models). */
   seed: number;
 };
 

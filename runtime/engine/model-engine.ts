@@ -33,5 +33,8 @@ export type StepReport = {
   tokens: number;
   /** Tokens that were added to answers. */
   drawn: number;
+  /** Guesses among those that were fed, and how many of them were right. */
+  drafted: number;
+  accepted: number;
   durationMs: number;
 };

@@ -16,7 +16,13 @@ export type SchedulerLimits = {
 export const preemptionsMax = 3;
 
 /** What to run next; the sequences are in the order of the step's rows. */
-export type ScheduledStep = { kind: 'prefill' | 'decode'; step: Step; sequences: readonly Sequence[] };
+export type ScheduledStep = {
+  kind: 'prefill' | 'decode';
+  step: Step;
+  sequences: readonly Sequence[];
+  /** Guesses at the end of the only row: nothing of them counts before the same tokens are drawn. */
+  drafts?: readonly number[];
+};
 
 /**
  * Decides what the model computes next. Pure: no clock, no I/O, only the order of calls.
@@ -132,12 +138,18 @@ export class Scheduler {
   }
 
   /** Books what a step has computed; a prompt that is whole goes on to decode, and so does what was preempted. */
-  computed(scheduled: ScheduledStep): void {
-    const [row] = scheduled.step.rows;
-    for (const sequence of scheduled.sequences) sequence.cached += row?.tokens.length ?? 0;
-    const [sequence] = scheduled.sequences;
+  computed({ step, sequences, drafts = [] }: ScheduledStep): void {
+    const [row] = step.rows;
+    // What wrong guesses have written lies behind `cached`, where the next step writes over it.
+    for (const each of sequences) each.cached += (row?.tokens.length ?? 0) - drafts.length;
+    const [sequence] = sequences;
     // The first that prefills stands right behind those that decode, so the range stays whole.
     if (sequence?.phase === 'prefilling' && sequence.cached >= sequence.tokens.length) sequence.phase = 'decoding';
+  }
+
+  /** A guess was right: what was computed of it counts. */
+  accepted(sequence: Sequence): void {
+    sequence.cached += 1;
   }
 
   /**
@@ -234,12 +246,24 @@ export class Scheduler {
   }
 }
 
-/** One token for each sequence that decodes: slots 0 and up. */
+/** One token for each sequence that decodes: slots 0 and up. One that decodes alone may try guesses behind its own. */
 function decode(sequences: readonly Sequence[]): ScheduledStep {
+  const drafts = draftsOf(sequences);
   const rows = sequences.map(({ tokens, cached, request: { adapter } }) => ({
-    tokens: tokens.slice(cached),
+    tokens: [...tokens.slice(cached), ...drafts],
     past: cached,
     adapter: adapter?.place,
   }));
-  return { kind: 'decode', step: { firstSlot: 0, rows, wantLogits: true }, sequences };
+  const wantLogits = drafts.length === 0 || 'every';
+  return { kind: 'decode', step: { firstSlot: 0, rows, wantLogits }, sequences, drafts };
+}
+
+/**
+ * Of a sequence that decodes alone. Rows of several tokens cannot share a step, and a step for one of them would make the
+ * others wait for what costs most of theirs together.
+ */
+function draftsOf([sequence, ...others]: readonly Sequence[]): number[] {
+  if (!sequence?.drafter || others.length > 0) return [];
+  // The last token of an answer is never fed, so that guesses never leave the slot.
+  return sequence.drafter.propose(sequence.tokens, sequence.maxTokens - completionTokens(sequence) - 1);
 }

@@ -1,3 +1,4 @@
+import type { Drafter } from './drafter.ts';
 import type { GenerationEnd, GenerationRequest } from './generation.ts';
 
 /** How far a sequence is. */
@@ -22,6 +23,8 @@ export type Sequence = {
   arrival: number;
   /** How often it has given up its slot to one that goes first. */
   preemptions: number;
+  /** Guesses what comes next, where drafts are wanted. */
+  drafter?: Drafter | undefined;
   arrivedMs: number;
   startedMs: number;
   firstTokenMs: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chat, eventsOf, fakeModel, metricOf, serve } from '../fixtures/served.ts';
+import { chat, eventsOf, fakeModel, letterTokenizer, metricOf, serve, type Served } from '../fixtures/served.ts';
 import { byteTokenizer } from '../fixtures/byte-tokenizer.ts';
 
 type Choice = {
@@ -255,5 +255,35 @@ describe('a prompt that begins like an earlier one', () => {
     expect(assembled(chunks).content).toBe(first.choices[0]?.message.content);
     // What was stopped by its text is no answer that ended in the engine.
     expect(await metricOf(served, 'qwenfleet_runtime_prefix_cache_tokens_total{result="hit"}')).toBe(32);
+  });
+});
+
+describe('an answer that was guessed', () => {
+  const text = 'abcdefgh ';
+  const serving = (maxDraftTokens: number): Promise<Served> =>
+    serve({
+      next: (tokens) => letterTokenizer.encode(text, false)[tokens.length % text.length],
+      ...(maxDraftTokens > 0 ? { drafts: { tokensMax: maxDraftTokens, cost: { fixed: 1, perToken: 0 } } } : {}),
+    });
+  const messages = [{ role: 'user', content: text.repeat(3) }];
+
+  it('ends at a stop text in the middle of guesses as any other, and is counted', async () => {
+    const [plain, guessed] = [await serving(0), await serving(8)];
+    for (const stop of ['h a', 'cd', 'fgh']) {
+      const [wanted, found] = [
+        await whole({ messages, stop }, Promise.resolve(plain)),
+        await whole({ messages, stop }, Promise.resolve(guessed)),
+      ];
+      expect(found.choices).toEqual(wanted.choices);
+      expect(found.usage).toEqual(wanted.usage);
+    }
+    const [wanted, found] = [
+      await whole({ messages, max_tokens: 100 }, Promise.resolve(plain)),
+      await whole({ messages, max_tokens: 100 }, Promise.resolve(guessed)),
+    ];
+    expect(found.choices).toEqual(wanted.choices);
+    expect(await metricOf(guessed, 'qwenfleet_runtime_spec_decode_accepted_tokens_total')).toBeGreaterThan(50);
+    expect(await metricOf(guessed, 'qwenfleet_runtime_spec_decode_draft_tokens_total')).toBeGreaterThan(50);
+    expect(await metricOf(plain, 'qwenfleet_runtime_spec_decode_draft_tokens_total')).toBe(0);
   });
 });

@@ -13,6 +13,7 @@ export type FakeOptions = {
   next?: (sequence: readonly number[]) => number | undefined;
   /** Steps that throw instead, by their number from 0. */
   failsAt?: (step: number) => boolean;
+  draftTokensMax?: number;
   /** Places for adapters. */
   adapters?: { places: number; rankMax: number };
 };
@@ -81,8 +82,9 @@ export class FakeGenerator implements Generator {
     if (this.released) throw new FleetError('engine_failed', 'The model has been released.');
     const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
     if (rows.length > 1 && tokens !== rows.length) throw new Error('several rows may have one token each only');
-    if (wantLogits === 'every' && (rows.length > 1 || tokens > this.slots))
-      throw new Error(`logits of every token are for one row of ${this.slots} tokens`);
+    const logitsMax = Math.max(this.slots, 1 + (this.#options.draftTokensMax ?? 0));
+    if (wantLogits === 'every' && (rows.length > 1 || tokens > logitsMax))
+      throw new Error(`logits of every token are for one row of ${logitsMax} tokens`);
   }
 
   async #run(step: Step): Promise<Float32Array> {

@@ -53,6 +53,8 @@ export class OrtGenerator implements Generator {
   readonly memoryBytes: number;
   readonly adapters: AdapterStacks | undefined;
   readonly #shape: DecoderShape;
+  /** Rows of logits of one step. */
+  readonly #logitsMax: number;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
   readonly #cache: MemoryBlock;
@@ -75,19 +77,20 @@ export class OrtGenerator implements Generator {
     this.#shape = shape;
     this.slots = options.slots;
     this.slotTokens = options.slotTokens;
+    this.#logitsMax = Math.max(options.slots, 1 + (options.draftTokensMax ?? 0));
     this.vocabularySize = shape.vocabularySize;
     this.adapters = options.adapters && new AdapterStacks({ sites: [], ...shape }, options.adapters, options.slots);
     try {
       [this.#cache, this.#logits, this.#inputMemory] = allocated([
         2 * shape.layers * this.#plane(),
-        options.slots * shape.vocabularySize * floatBytes,
-        StepInputs.bytes(options.slots),
+        this.#logitsMax * shape.vocabularySize * floatBytes,
+        StepInputs.bytes(this.#logitsMax),
       ]);
     } catch (error) {
       this.adapters?.free();
       throw error;
     }
-    this.#inputs = new StepInputs(this.#inputMemory, options.slots);
+    this.#inputs = new StepInputs(this.#inputMemory, this.#logitsMax);
     const adapterBytes = this.adapters?.bytes ?? 0;
     this.memoryBytes = weightsBytes(graphFile) + this.#cache.bytes + this.#logits.bytes + adapterBytes;
     const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
@@ -173,7 +176,7 @@ export class OrtGenerator implements Generator {
     const known = rows.every(({ tokens }) =>
       tokens.every((token) => Number.isInteger(token) && token >= 0 && token < this.vocabularySize),
     );
-    const room = step.wantLogits !== 'every' || (rows.length === 1 && width <= this.slots);
+    const room = step.wantLogits !== 'every' || (rows.length === 1 && width <= this.#logitsMax);
     const shaped = width > 0 && width <= stepTokensMax && (width === 1 || rows.length === 1);
     if (inside && even && known && room && shaped && this.#knowsAdapters(rows)) return;
     throw new FleetError('engine_failed', 'A step was asked for that does not fit the cache.');
@@ -245,19 +248,22 @@ class StepInputs {
   readonly #longest: Int32Array;
   readonly #wanted: BigInt64Array;
 
-  static bytes(slots: number): number {
-    return (Math.max(stepTokensMax, slots) + slots) * 8 + (slots + 2) * 8;
+  static bytes(rows: number): number {
+    return (Math.max(stepTokensMax, rows) + rows) * 8 + (rows + 2) * 8;
   }
 
-  /** @param memory at least `bytes(slots)`. */
-  constructor(memory: MemoryBlock, slots: number) {
-    const tokens = Math.max(stepTokensMax, slots);
+  /**
+   * @param memory at least `bytes(rows)`.
+   * @param rows the most sequences of a step, and the most whose logits are wanted.
+   */
+  constructor(memory: MemoryBlock, rows: number) {
+    const tokens = Math.max(stepTokensMax, rows);
     this.#memory = memory;
     const { buffer } = this.#memory;
     this.#tokens = new BigInt64Array(buffer, 0, tokens);
-    this.#wanted = new BigInt64Array(buffer, tokens * 8, slots);
-    this.#lengths = new Int32Array(buffer, (tokens + slots) * 8, slots);
-    this.#longest = new Int32Array(buffer, (tokens + slots) * 8 + Math.ceil(slots / 2) * 8, 1);
+    this.#wanted = new BigInt64Array(buffer, tokens * 8, rows);
+    this.#lengths = new Int32Array(buffer, (tokens + rows) * 8, rows);
+    this.#longest = new Int32Array(buffer, (tokens + rows) * 8 + Math.ceil(rows / 2) * 8, 1);
   }
 
   fill(step: Step, width: number, wanted: number): void {
