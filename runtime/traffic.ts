@@ -40,10 +40,12 @@ export class Traffic {
       this.#telemetry.count('runtimeDraftTokens', {}, drafted);
       this.#telemetry.count('runtimeAcceptedTokens', {}, accepted);
     },
-    onEnd: ({ firstTokenMs, totalMs, promptTokens, cachedTokens, completionTokens }) => {
+    onFirstToken: ({ firstTokenMs, promptTokens, cachedTokens }) => {
       this.#telemetry.count('runtimePrefixTokens', { result: 'hit' }, cachedTokens);
       this.#telemetry.count('runtimePrefixTokens', { result: 'miss' }, promptTokens - cachedTokens);
-      if (completionTokens > 0) this.#telemetry.observe('runtimeFirstTokenSeconds', {}, firstTokenMs / 1000);
+      this.#telemetry.observe('runtimeFirstTokenSeconds', {}, firstTokenMs / 1000);
+    },
+    onEnd: ({ firstTokenMs, totalMs, completionTokens }) => {
       if (completionTokens < 2) return;
       this.#telemetry.observe('runtimeTokenSeconds', {}, (totalMs - firstTokenMs) / (completionTokens - 1) / 1000);
     },

@@ -99,7 +99,7 @@ export const metrics = {
   runtimePrefixTokens: {
     name: 'qwenfleet_runtime_prefix_cache_tokens_total',
     kind: 'counter',
-    help: 'Prompt tokens of answers that ended, by whether they were in the cache already.',
+    help: 'Prompt tokens of answers that began, by whether they were in the cache already.',
     labels: ['result'],
   },
   runtimeDraftTokens: {
@@ -135,7 +135,7 @@ export const metrics = {
   runtimeTokenSeconds: {
     name: 'qwenfleet_runtime_time_per_output_token_seconds',
     kind: 'histogram',
-    help: 'Mean time between tokens of one answer.',
+    help: 'Mean time between tokens of one answer, whatever ended it.',
     labels: [],
   },
   runtimeLoadSeconds: {

@@ -3,7 +3,7 @@ import { ManualClock, systemClock } from '@qwenfleet/core/clock';
 import { FakeGenerator, type FakeOptions } from '../backend/fake/generator.ts';
 import { collect, plainSampling as plain, rejection, requestOf as request } from '../fixtures/generation.ts';
 import { Engine } from './engine.ts';
-import type { EngineObserver, GenerationEnd } from './generation.ts';
+import type { EndedAnswer, EngineObserver, GenerationEnd } from './generation.ts';
 
 type Options = Partial<FakeOptions> & { queueMax?: number; prefillChunkTokens?: number; observer?: EngineObserver };
 
@@ -101,7 +101,7 @@ describe('a fault of the engine itself', () => {
 describe('what an engine counts', () => {
   it('is what it computed: prompt tokens once, and every token that it drew', async () => {
     const seen: Record<string, number> = {};
-    const ends: GenerationEnd[] = [];
+    const ends: EndedAnswer[] = [];
     const { engine } = engineOf({
       observer: {
         onStep: ({ kind, tokens, drawn }) => {
@@ -122,9 +122,36 @@ describe('what an engine counts', () => {
     expect(ends.reduce((sum, { completionTokens }) => sum + completionTokens, 0)).toBe(drawn);
   });
 
+  it('has answers that their readers have left, and no prompt that was not whole', async () => {
+    const begun: object[] = [];
+    const ended: number[] = [];
+    const observer: EngineObserver = {
+      onFirstToken: ({ promptTokens, cachedTokens }) => begun.push({ promptTokens, cachedTokens }),
+      onEnd: ({ completionTokens }) => ended.push(completionTokens),
+    };
+    const { engine } = engineOf({ observer });
+    const [long = []] = prompts.slice(-1);
+    for (const count of [1, 3]) {
+      let taken = 0;
+      for await (const _ of engine.generate(request(long))) if ((taken += 1) === count) break;
+      await expect.poll(() => engine.stats().running, { interval: 1 }).toBe(0);
+    }
+    const left = new AbortController();
+    const early = rejection(collect(engine, request([5, ...long], { signal: left.signal })));
+    left.abort();
+    expect(await early).toMatchObject({ code: 'cancelled' });
+    expect(begun).toEqual([
+      { promptTokens: 38, cachedTokens: 0 },
+      { promptTokens: 38, cachedTokens: 32 },
+    ]);
+    // The step that runs when a reader leaves may draw one more.
+    expect(ended).toHaveLength(2);
+    for (const [at, taken] of [1, 3].entries()) expect([taken, taken + 1]).toContain(ended[at]);
+  });
+
   it('leaves out our own questions, and steps that failed', async () => {
     let told = 0;
-    const observer = { onStep: () => (told += 1), onEnd: () => (told += 1) };
+    const observer = { onStep: () => (told += 1), onEnd: () => (told += 1), onFirstToken: () => (told += 1) };
     const { engine } = engineOf({ observer, failsAt: (step) => step === 1 });
     await collect(engine, request([1, 2], { internal: true, maxTokens: 1 }));
     await rejection(collect(engine, request([1, 2])));

@@ -5,6 +5,7 @@ import type { Generator } from '../backend/backend.ts';
 import { sample, withLogprobs } from '../sample/sampler.ts';
 import { Drafter, type DraftSettings } from './drafter.ts';
 import type {
+  EndedAnswer,
   EngineObserver,
   GeneratedToken,
   GenerationEnd,
@@ -317,7 +318,7 @@ export class Engine implements GenerationEngine {
     const token = sample(logits, request.sampling, { answer, seen, constraint: request.constraint }, active.rng);
     sequence.drafter?.drawn(token);
     const first = completionTokens(sequence) === 0;
-    if (first) sequence.firstTokenMs = this.#clock.nowMs();
+    if (first) this.#begun(sequence);
     if (request.stopTokens.has(token)) {
       this.#finish(active, 'stop');
       return token;
@@ -338,26 +339,37 @@ export class Engine implements GenerationEngine {
     return token;
   }
 
-  #finish(active: Active, reason: GenerationEnd['reason']): void {
+  #begun(sequence: Sequence): void {
     const nowMs = this.#clock.nowMs();
-    this.#slotMs += (nowMs - active.sequence.startedMs - this.#slotMs) / 8;
-    this.#leave(active, true);
-    const end = endOf(active.sequence, reason, nowMs);
-    active.stream.push({ end });
-    if (active.sequence.request.internal !== true) this.#observer.onEnd?.(end);
+    sequence.firstTokenMs = nowMs;
+    if (sequence.request.internal !== true) this.#observer.onFirstToken?.(endOf(sequence, nowMs));
+  }
+
+  #finish(active: Active, reason: GenerationEnd['reason']): void {
+    const ended = this.#leave(active, true);
+    active.stream.push({ end: { reason, ...ended } });
+    this.#tell(active, ended);
   }
 
   #fail(active: Active, error: FleetError): void {
     // Cancellation is acted upon between steps, when what the slot holds is whole.
-    this.#leave(active, error.code === 'cancelled');
+    const ended = this.#leave(active, error.code === 'cancelled');
     active.stream.push({ error });
+    this.#tell(active, ended);
+  }
+
+  #tell({ sequence: { request } }: Active, ended: EndedAnswer): void {
+    if (ended.completionTokens > 0 && request.internal !== true) this.#observer.onEnd?.(ended);
   }
 
   /** Never called while a step runs, but for sequences that have no slot: the copies below touch the cache. */
-  #leave({ sequence }: Active, sound: boolean): void {
+  #leave({ sequence }: Active, sound: boolean): EndedAnswer {
+    const nowMs = this.#clock.nowMs();
+    if (sequence.phase !== 'waiting') this.#slotMs += (nowMs - sequence.startedMs - this.#slotMs) / 8;
     this.#active.delete(sequence);
     this.#copy(this.#scheduler.remove(sequence, sound));
     sequence.request.adapter?.end();
+    return endOf(sequence, nowMs);
   }
 
   #copy(moves: readonly SlotMove[]): void {

@@ -88,6 +88,9 @@ export type GenerationEnd = {
   totalMs: number;
 };
 
+/** What there is to tell of an answer whatever ended it. */
+export type EndedAnswer = Omit<GenerationEnd, 'reason'>;
+
 /** The engine of a decoder as the HTTP layer sees it. Implemented by `engine.ts`. */
 export interface GenerationEngine extends ModelEngine {
   /**
@@ -102,7 +105,10 @@ export interface GenerationEngine extends ModelEngine {
 /** What an engine tells of its work as it goes. */
 export type EngineObserver = {
   onStep?: (step: StepReport) => void;
-  onEnd?: (end: GenerationEnd) => void;
+  /** A prompt is whole, and the first token of its answer was drawn. */
+  onFirstToken?: (first: Pick<GenerationEnd, 'promptTokens' | 'cachedTokens' | 'firstTokenMs'>) => void;
+  /** An answer of one token at least is over, also one that its reader has left, as at a stop string. */
+  onEnd?: (end: EndedAnswer) => void;
   /** A sequence gave up its slot to one that goes first, and waits to go on. */
   onPreempted?: () => void;
   /** A fault of the engine itself, which ended everything that ran. */

@@ -1,5 +1,5 @@
 import type { Drafter } from './drafter.ts';
-import type { GenerationEnd, GenerationRequest } from './generation.ts';
+import type { EndedAnswer, GenerationRequest } from './generation.ts';
 
 /** How far a sequence is. */
 export type SequencePhase = 'waiting' | 'prefilling' | 'decoding' | 'finished';
@@ -44,10 +44,9 @@ export const sharePrompt = (a: Sequence, b: Sequence): boolean =>
   a.request.promptGroup === b.request.promptGroup &&
   [a, b].every((each) => completionTokens(each) === 0);
 
-/** The last step of a sequence: what its consumer is told. */
-export function endOf(sequence: Sequence, reason: GenerationEnd['reason'], nowMs: number): GenerationEnd {
+/** What a sequence was, at its end. */
+export function endOf(sequence: Sequence, nowMs: number): EndedAnswer {
   return {
-    reason,
     promptTokens: sequence.request.promptTokens.length,
     completionTokens: completionTokens(sequence),
     cachedTokens: sequence.reused,

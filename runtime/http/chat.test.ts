@@ -253,8 +253,11 @@ describe('a prompt that begins like an earlier one', () => {
     expect(again.usage.prompt_tokens_details.cached_tokens).toBe(32);
     expect(chunks.at(-1)?.usage?.prompt_tokens_details.cached_tokens).toBe(32);
     expect(assembled(chunks).content).toBe(first.choices[0]?.message.content);
-    // What was stopped by its text is no answer that ended in the engine.
-    expect(await metricOf(served, 'qwenfleet_runtime_prefix_cache_tokens_total{result="hit"}')).toBe(32);
+    expect(await metricOf(served, 'qwenfleet_runtime_prefix_cache_tokens_total{result="hit"}')).toBe(64);
+    const misses = 3 * first.usage.prompt_tokens - 64;
+    expect(await metricOf(served, 'qwenfleet_runtime_prefix_cache_tokens_total{result="miss"}')).toBe(misses);
+    expect(await metricOf(served, 'qwenfleet_runtime_time_to_first_token_seconds_count')).toBe(3);
+    expect(await metricOf(served, 'qwenfleet_runtime_time_per_output_token_seconds_count')).toBe(3);
   });
 });
 
