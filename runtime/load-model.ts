@@ -158,7 +158,7 @@ async function loadedAdapters(
   { adapters: places }: Generator,
   { description }: OpenModel,
   config: RuntimeConfig,
-  { source, signal, adapters: references }: LoadParts,
+  { source, signal, adapters: references, observer: { onAdapter } }: LoadParts,
 ): Promise<Adapters | undefined> {
   if (!places || !config.adapters || description.kind !== 'decoder') return undefined;
   const adapters = new Adapters({
@@ -167,6 +167,7 @@ async function loadedAdapters(
     namesMax: config.adapters.namesMax,
     waitingMax: config.engine.queueMax,
     taken: [config.servedName, 'auto'],
+    onAdapter,
   });
   for (const reference of references) await adapters.add(reference, signal);
   return adapters;

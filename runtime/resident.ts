@@ -5,7 +5,8 @@ import { restsWithin } from './engine/rest.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** How a request ended. */
-export type Outcome = 'ok' | 'error' | 'cancelled';
+export const outcomes = ['ok', 'error', 'cancelled'] as const;
+export type Outcome = (typeof outcomes)[number];
 
 /** One request's hold on a model: it is not taken away before the request has ended. */
 export type Ticket = {

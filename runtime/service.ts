@@ -80,7 +80,8 @@ export class Service implements RuntimeService {
     this.adminTokenSha256 = config.admin?.tokenSha256;
     this.startedEpochMs = clock.epochMs();
     this.#health = new HealthCheck(clock);
-    this.#traffic = new Traffic(this.telemetry, clock, log);
+    const names = { own: config.servedName, adapters: () => this.adapterNames };
+    this.#traffic = new Traffic(this.telemetry, clock, { log, names });
     const asked = Promise.withResolvers<void>();
     this.drainAsked = asked.promise;
     this.#askDrain = asked.resolve;
@@ -96,8 +97,8 @@ export class Service implements RuntimeService {
     this.telemetry.gauge('runtimeLoadSeconds', {}, seconds);
   }
 
-  admit(): Ticket {
-    return this.#resident().admit((outcome) => this.finished(outcome));
+  admit(name: string): Ticket {
+    return this.#resident().admit((outcome) => this.finished(outcome, name));
   }
 
   /** Begins to load other weights beside the ones that answer. Throws `conflict` when that cannot be. */
@@ -121,6 +122,8 @@ export class Service implements RuntimeService {
     this.telemetry.gauge('runtimeRunning', {}, engine.running);
     this.telemetry.gauge('runtimeQueued', {}, engine.queued);
     this.telemetry.gauge('runtimeKvTokens', {}, engine.kvTokens);
+    this.telemetry.gauge('runtimeAdapters', { state: 'named' }, this.#adapters?.names.length ?? 0);
+    this.telemetry.gauge('runtimeAdapters', { state: 'resident' }, this.#adapters?.resident ?? 0);
     return {
       model: this.servedName,
       state: this.#state,
@@ -195,6 +198,7 @@ export class Service implements RuntimeService {
 
   unloadAdapter(name: string): void {
     this.#changeableAdapters().remove(name);
+    this.#traffic.forget(name);
     this.log.info({ adapter: name }, 'an adapter was unloaded');
   }
 
@@ -203,8 +207,8 @@ export class Service implements RuntimeService {
     return { created: Math.floor(clock.epochMs() / 1000), seed: Math.floor(rng() * 2 ** 31) };
   }
 
-  finished(outcome: Outcome): void {
-    this.telemetry.count('runtimeRequests', { outcome });
+  finished(outcome: Outcome, name?: string): void {
+    this.#traffic.finished(outcome, name);
   }
 
   get #configured(): readonly AdapterReference[] {

@@ -66,6 +66,30 @@ export const metrics = {
     help: 'Requests finished by the runtime, by outcome.',
     labels: ['outcome'],
   },
+  runtimeNamedRequests: {
+    name: 'qwenfleet_runtime_requests_by_model_total',
+    kind: 'counter',
+    help: "Requests finished, by the name that was asked for: the model's own or that of an adapter that is loaded.",
+    labels: ['model', 'outcome'],
+  },
+  runtimeNamedTokens: {
+    name: 'qwenfleet_runtime_tokens_by_model_total',
+    kind: 'counter',
+    help: 'Tokens of prompts whose answers began, and of answers that ended, by the same names.',
+    labels: ['model', 'type'],
+  },
+  runtimeAdapters: {
+    name: 'qwenfleet_runtime_adapters',
+    kind: 'gauge',
+    help: 'Adapters with a name (named), and adapters in memory (resident).',
+    labels: ['state'],
+  },
+  runtimeAdapterEvents: {
+    name: 'qwenfleet_runtime_adapter_events_total',
+    kind: 'counter',
+    help: 'Adapters that were given a name (loaded), lost it (unloaded), or were brought into memory (placed).',
+    labels: ['event'],
+  },
   runtimeRunning: {
     name: 'qwenfleet_runtime_sequences_running',
     kind: 'gauge',

@@ -40,6 +40,11 @@ export class Telemetry {
     this.#counters.get(key)?.inc(labels, by);
   }
 
+  /** Drops a series, for a label's value that is gone. */
+  forget<K extends KeysOf<'counter'>>(key: K, labels: Labels<K>): void {
+    this.#counters.get(key)?.remove(labels);
+  }
+
   gauge<K extends KeysOf<'gauge'>>(key: K, labels: Labels<K>, value: number): void {
     this.#gauges.get(key)?.set(labels, value);
   }

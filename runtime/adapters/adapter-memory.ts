@@ -22,15 +22,22 @@ type Waiting = { adapter: Placeable; admit: (tenant: Tenant) => void };
 export class AdapterMemory {
   readonly #places: AdapterPlaces;
   readonly #waitingMax: number;
+  readonly #onPlaced: () => void;
   /** The one that was used last stands last. */
   readonly #tenants = new Map<symbol, Tenant>();
   readonly #free: number[];
   readonly #waiting: Waiting[] = [];
 
-  constructor(places: AdapterPlaces, waitingMax: number) {
+  constructor(places: AdapterPlaces, waitingMax: number, onPlaced: () => void) {
     this.#places = places;
     this.#waitingMax = waitingMax;
+    this.#onPlaced = onPlaced;
     this.#free = Array.from({ length: places.count }, (_, index) => index + 1);
+  }
+
+  /** Adapters in memory. */
+  get resident(): number {
+    return this.#tenants.size;
   }
 
   /** Requests that wait for a place. */
@@ -42,7 +49,7 @@ export class AdapterMemory {
    * Brings an adapter into memory and keeps it there until its end is told. Throws `queue_full` when too many wait,
    * `cancelled` when the signal aborts meanwhile, and what reading the adapter does.
    */
-  async hold(adapter: Placeable, signal: AbortSignal): Promise<PlacedAdapter> {
+  async hold(adapter: Placeable, signal: AbortSignal): Promise<Omit<PlacedAdapter, 'name'>> {
     const tenant = await this.#admitted(adapter, signal);
     let ended = false;
     const end = (): void => {
@@ -109,7 +116,11 @@ export class AdapterMemory {
   #moveIn(adapter: Placeable): Tenant | undefined {
     const place = this.#free.shift() ?? this.#evict();
     if (place === undefined) return undefined;
-    return { place, uses: 0, written: adapter.open().then((matrices) => this.#places.write(place, matrices)) };
+    const written = adapter.open().then(async (matrices) => {
+      await this.#places.write(place, matrices);
+      this.#onPlaced();
+    });
+    return { place, uses: 0, written };
   }
 
   /** The place of the adapter that was used longest ago, of those that nobody uses. */

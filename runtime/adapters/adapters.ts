@@ -1,7 +1,13 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { AdapterReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { AdapterPlaces } from '../backend/backend.ts';
-import type { GeneratedToken, GenerationEnd, GenerationEngine, GenerationRequest } from '../engine/generation.ts';
+import type {
+  AdapterEvent,
+  GeneratedToken,
+  GenerationEnd,
+  GenerationEngine,
+  GenerationRequest,
+} from '../engine/generation.ts';
 import { AdapterMemory, type Placeable } from './adapter-memory.ts';
 
 /** Brings an adapter's files here and checks them. Throws the codes of sources and models. */
@@ -16,6 +22,7 @@ export type AdaptersOptions = {
   waitingMax: number;
   /** Names that are the model's own. */
   taken: readonly string[];
+  onAdapter?: ((event: AdapterEvent) => void) | undefined;
 };
 
 type Named = { reference: AdapterReference; adapter: Placeable };
@@ -30,7 +37,7 @@ export class Adapters {
 
   constructor(options: AdaptersOptions) {
     this.#options = options;
-    this.#memory = new AdapterMemory(options.places, options.waitingMax);
+    this.#memory = new AdapterMemory(options.places, options.waitingMax, () => options.onAdapter?.('placed'));
   }
 
   get references(): AdapterReference[] {
@@ -39,6 +46,11 @@ export class Adapters {
 
   get names(): string[] {
     return [...this.#named.keys()];
+  }
+
+  /** Adapters in memory. */
+  get resident(): number {
+    return this.#memory.resident;
   }
 
   /** Requests that wait for a place. */
@@ -70,6 +82,7 @@ export class Adapters {
       for (const _ of await adapter.open()) await new Promise(setImmediate);
       signal.throwIfAborted();
       this.#named.set(name, { reference, adapter });
+      this.#options.onAdapter?.('loaded');
     } finally {
       this.#coming.delete(name);
     }
@@ -77,7 +90,7 @@ export class Adapters {
 
   /** Takes the name away at once; what runs goes on to its end. Throws `model_not_found` when there is no such name. */
   remove(name: string): void {
-    if (this.#named.delete(name)) return;
+    if (this.#named.delete(name)) return this.#options.onAdapter?.('unloaded');
     throw new FleetError('model_not_found', `lora_name: there is no adapter "${name}"; ${listed(this.names)}.`, {
       param: 'lora_name',
     });
@@ -91,18 +104,18 @@ export class Adapters {
       stats: () => base.stats(),
       drain: (graceMs) => base.drain(graceMs),
       release: () => base.release(),
-      generate: (request) => this.#generate(named.adapter, base, request),
+      generate: (request) => this.#generate(named, base, request),
     };
   }
 
   async *#generate(
-    adapter: Placeable,
+    { adapter, reference: { name } }: Named,
     base: GenerationEngine,
     request: GenerationRequest,
   ): AsyncGenerator<GeneratedToken, GenerationEnd, void> {
     const placed = await this.#memory.hold(adapter, request.signal);
     try {
-      return yield* base.generate({ ...request, adapter: placed });
+      return yield* base.generate({ ...request, adapter: { ...placed, name } });
     } catch (error) {
       // It never got into the engine, or is out of it. A reader who only leaves is in a step, perhaps: the engine ends that.
       placed.end();

@@ -347,7 +347,8 @@ export class Engine implements GenerationEngine {
 
   #finish(active: Active, reason: GenerationEnd['reason']): void {
     const ended = this.#leave(active, true);
-    active.stream.push({ end: { reason, ...ended } });
+    const { adapter: _, ...end } = ended;
+    active.stream.push({ end: { reason, ...end } });
     this.#tell(active, ended);
   }
 

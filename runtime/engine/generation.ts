@@ -31,6 +31,7 @@ export type TokenConstraint = {
 
 /** An adapter in memory. */
 export type PlacedAdapter = {
+  name: string;
   /** Where it lies, counted from 1. */
   place: number;
   /** The same wherever it lies: what was computed with one is of no use to another. */
@@ -89,7 +90,10 @@ export type GenerationEnd = {
 };
 
 /** What there is to tell of an answer whatever ended it. */
-export type EndedAnswer = Omit<GenerationEnd, 'reason'>;
+export type EndedAnswer = Omit<GenerationEnd, 'reason'> & {
+  /** The name of the adapter that it was made with. */
+  adapter: string | undefined;
+};
 
 /** The engine of a decoder as the HTTP layer sees it. Implemented by `engine.ts`. */
 export interface GenerationEngine extends ModelEngine {
@@ -106,11 +110,16 @@ export interface GenerationEngine extends ModelEngine {
 export type EngineObserver = {
   onStep?: (step: StepReport) => void;
   /** A prompt is whole, and the first token of its answer was drawn. */
-  onFirstToken?: (first: Pick<GenerationEnd, 'promptTokens' | 'cachedTokens' | 'firstTokenMs'>) => void;
+  onFirstToken?: (first: Omit<EndedAnswer, 'completionTokens' | 'totalMs'>) => void;
   /** An answer of one token at least is over, also one that its reader has left, as at a stop string. */
   onEnd?: (end: EndedAnswer) => void;
   /** A sequence gave up its slot to one that goes first, and waits to go on. */
   onPreempted?: () => void;
   /** A fault of the engine itself, which ended everything that ran. */
   onFault?: (error: Error) => void;
+  onAdapter?: (event: AdapterEvent) => void;
 };
+
+/** An adapter was given a name, lost it, or was brought into memory. */
+export const adapterEvents = ['loaded', 'unloaded', 'placed'] as const;
+export type AdapterEvent = (typeof adapterEvents)[number];

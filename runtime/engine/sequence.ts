@@ -47,6 +47,7 @@ export const sharePrompt = (a: Sequence, b: Sequence): boolean =>
 /** What a sequence was, at its end. */
 export function endOf(sequence: Sequence, nowMs: number): EndedAnswer {
   return {
+    adapter: sequence.request.adapter?.name,
     promptTokens: sequence.request.promptTokens.length,
     completionTokens: completionTokens(sequence),
     cachedTokens: sequence.reused,

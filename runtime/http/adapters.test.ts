@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chat, eventsOf, serve, type Served, type ServeOptions } from '../fixtures/served.ts';
+import { chat, eventsOf, metricOf, serve, type Served, type ServeOptions } from '../fixtures/served.ts';
 
 const places = (count: number): ServeOptions => ({ adapters: { places: count, rankMax: 8 }, slots: 4, queueMax: 100 });
 
@@ -55,6 +55,46 @@ describe('an adapter', () => {
     await unload(served, 'tone');
     expect(served.service.report().adapters).toEqual(['first']);
     expect(await answer(served, 'tone')).toBe('404');
+  });
+
+  it('has metrics of its own beside the model’s, as long as it is loaded', async () => {
+    const served = await serve(places(2));
+    const metric = (series: string): Promise<number | undefined> => metricOf(served, `qwenfleet_runtime_${series}`);
+    for (const name of ['tone', 'other', 'third']) await load(served, name);
+    await load(served, 'tone');
+    const asked = { max_tokens: 5, logit_bias: { 27: -100 } };
+    for (const model of ['tone', 'other', 'tiny', 'tone', 'auto', 'third']) await answer(served, model, asked);
+    const bad = await served.send('/v1/chat/completions', chat({ model: 'tone', max_tokens: 9_999 }));
+    expect(bad.status).toBe(400);
+    const left = new AbortController();
+    const body = JSON.stringify(chat({ model: 'other', ...asked, max_tokens: 100, stream: true }));
+    const stream = await served.app.request('/v1/chat/completions', { method: 'POST', body, signal: left.signal });
+    await stream.body?.getReader().read();
+    left.abort();
+    await expect.poll(() => served.engine.stats().running, { interval: 1 }).toBe(0);
+
+    expect(await metric('requests_by_model_total{model="tone",outcome="ok"}')).toBe(2);
+    expect(await metric('requests_by_model_total{model="tone",outcome="error"}')).toBe(1);
+    expect(await metric('requests_by_model_total{model="other",outcome="ok"}')).toBe(1);
+    expect(await metric('requests_by_model_total{model="other",outcome="cancelled"}')).toBe(1);
+    expect(await metric('requests_by_model_total{model="tiny",outcome="ok"}')).toBe(2);
+    expect(await metric('tokens_by_model_total{model="tone",type="completion"}')).toBe(10);
+    expect(await metric('tokens_by_model_total{model="tiny",type="completion"}')).toBe(10);
+    const prompt = await metric('tokens_by_model_total{model="third",type="prompt"}');
+    expect(prompt).toBeGreaterThan(0);
+    expect(await metric('tokens_by_model_total{model="tone",type="prompt"}')).toBe(2 * (prompt ?? 0));
+    expect(await metric('adapters{state="named"}')).toBe(3);
+    expect(await metric('adapters{state="resident"}')).toBe(2);
+    // In the order of requests: tone, other, third in place of the one longest unused, other again.
+    expect(await metric('adapter_events_total{event="placed"}')).toBe(4);
+    expect(await metric('adapter_events_total{event="loaded"}')).toBe(3);
+
+    await unload(served, 'tone');
+    expect(await answer(served, 'tone')).toBe('404');
+    const all = await (await served.app.request('/metrics')).text();
+    expect(all).not.toContain('tone');
+    expect(await metric('adapter_events_total{event="unloaded"}')).toBe(1);
+    expect(await metric('adapters{state="named"}')).toBe(2);
   });
 
   it('does not use what another has computed of the same prompt', async () => {

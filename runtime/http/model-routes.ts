@@ -59,7 +59,9 @@ async function answered<S extends z.ZodType<{ model: string }>>(
   try {
     const request = parseRequest(schema, await c.req.text());
     assertNamed(service, request.model);
-    const ticket = service.admit();
+    const name = isOwnName(service, request.model) ? service.servedName : request.model;
+    end = (outcome) => service.finished(outcome, name);
+    const ticket = service.admit(name);
     end = ticket.end;
     const { call, cancel } = callOf(c, service, prefix);
     // A client may leave before anybody has read of its answer: nothing else would end the request.

@@ -15,8 +15,11 @@ export type RuntimeService = {
   readonly telemetry: Telemetry;
   readonly log: Logger;
   readonly startedEpochMs: number;
-  /** The model, held until the ticket ends. Throws `model_loading` or `shutting_down` while there is none to serve. */
-  admit(): Ticket;
+  /**
+   * The model, held until the ticket ends. Throws `model_loading` or `shutting_down` while there is none to serve.
+   * @param name the model's own or an adapter's: what the request is counted under
+   */
+  admit(name: string): Ticket;
   report(): LoadReport;
   /** The model that answers now. */
   readonly loaded: LoadedModelStatus | undefined;
@@ -35,5 +38,6 @@ export type RuntimeService = {
   /** What runs with it goes on to its end. Throws `model_not_found` when there is none of this name. */
   unloadAdapter(name: string): void;
   newCall(): Pick<Call, 'created' | 'seed'>;
-  finished(outcome: Outcome): void;
+  /** A request has ended that was never admitted. */
+  finished(outcome: Outcome, name?: string): void;
 };
