@@ -50,6 +50,8 @@ export async function attempt(
       headers: {
         'content-type': 'application/json',
         accept: asked.stream ? 'text/event-stream' : 'application/json',
+        // What comes is looked at, so it must not be packed.
+        'accept-encoding': 'identity',
         'x-request-id': asked.requestId,
         ...(pool.apiKey === undefined ? {} : { authorization: `Bearer ${pool.apiKey}` }),
       },
@@ -82,13 +84,44 @@ async function begin(response: Dispatcher.ResponseData, stream: boolean): Promis
     relayedHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
   );
   const head = { status, contentType, headers: relayed };
-  if (!stream || status >= 300 || !contentType.includes('event-stream')) {
-    return { ...head, first: await whole(response), rest: undefined };
+  const isStream = contentType.includes('event-stream');
+  if (status < 300 && isStream !== stream) {
+    response.body.on('error', () => undefined).destroy();
+    throw misunderstood(stream);
   }
-  const rest: AsyncIterator<Uint8Array> = response.body[Symbol.asyncIterator]();
+  if (!isStream || status >= 300) {
+    const first = await whole(response);
+    if (status < 300 && isCut(first)) throw new FleetError('upstream_failed', 'The answer ended in the middle.');
+    return { ...head, first, rest: undefined };
+  }
+  const rest = piecesOf(response.body);
   const first = await rest.next();
   if (first.done) throw new FleetError('upstream_failed', 'The stream ended before it began.');
   return { ...head, first: first.value, rest };
+}
+
+/** A client that waits for events reads JSON as a stream without any, and believes that it has ended well. */
+const misunderstood = (stream: boolean): FleetError =>
+  new FleetError(
+    'upstream_failed',
+    `The pool's server ${stream ? 'did not stream its answer, though it was asked to' : 'streamed its answer without being asked to'}.`,
+    { retryable: false },
+  );
+
+/** Where a body ends with its connection, nothing but its own last brace tells a whole one from a cut one. */
+const isCut = (body: Uint8Array): boolean => !/[}\]]\s*$/.test(Buffer.from(body.subarray(-64)).toString('latin1'));
+
+/** The body's own iterator cannot be left while it waits for bytes. */
+function piecesOf(body: Dispatcher.ResponseData['body']): AsyncIterator<Uint8Array> {
+  const iterator: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]();
+  body.on('error', () => undefined);
+  return {
+    next: () => iterator.next(),
+    return: async () => {
+      body.destroy();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 async function whole(response: Dispatcher.ResponseData): Promise<Uint8Array> {

@@ -52,6 +52,10 @@ async function readStream(response: Response): Promise<Ended> {
 }
 
 const stream = { stream: true };
+const streams: Script = ({ response }) => {
+  beginStream(response);
+  response.end(chunk({ content: 'a' }));
+};
 const attempts = (): number => upstreams.reduce((sum, { calls }) => sum + calls.length, 0);
 const report = () => router.service.fleet.pools[0]?.report;
 
@@ -105,6 +109,28 @@ describe('before the first byte', () => {
     await withReplicas([dies, completes()]);
     const answer = await router.chat();
     expect([answer.status, await answer.json()]).toEqual([200, completion]);
+  });
+
+  it('an answer that is cut with its connection, where nothing says how long it was to be, is asked for again', async () => {
+    const cut: Script = ({ response }) => {
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end('{"id":"chatcmpl-1","choices":[{"mess');
+    };
+    await withReplicas([cut, completes()]);
+    const answer = await router.chat();
+    expect([answer.status, await answer.json()]).toEqual([200, completion]);
+  });
+
+  it.each<[string, Script, object]>([
+    ['whole that was to be streamed', answers(200, completion), stream],
+    ['streamed that was to be whole', streams, {}],
+  ])('an answer that comes %s is an error: a client would read nothing in it', async (_name, script, fields) => {
+    await withReplicas([script]);
+    const answer = await router.chat(fields as Record<string, unknown>);
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({ error: { code: 'upstream_failed' } });
+    expect(attempts()).toBe(1);
   });
 
   it('a failure is retried no more often than configured, never at one replica while another is free', async () => {
@@ -188,6 +214,19 @@ describe('after the first byte', () => {
     expect(ended.data).toHaveLength(2);
     expect(attempts()).toBe(1);
     expect(report()).toMatchObject({ inFlight: 0, errorsTotal: 1 });
+  });
+
+  it('a stream ends with its mark, whether or not its server closes it', async () => {
+    const [only] = await withReplicas([
+      ({ response }) => {
+        beginStream(response);
+        response.write(`${chunk({ content: 'a' })}data: [DONE]\n\n`);
+      },
+    ]);
+    const ended = await readStream(await router.chat(stream));
+    expect(ended).toMatchObject({ done: true, data: [expect.stringContaining('"a"')] });
+    expect(report()).toMatchObject({ inFlight: 0, errorsTotal: 0 });
+    await until(() => only?.running() === 0);
   });
 
   it('silence is ended after the idle time', async () => {
@@ -400,7 +439,7 @@ describe('a client that leaves', () => {
     await Promise.all(requests);
     await until(() => report()?.inFlight === 0 && report()?.held === 0 && router.service.openAnswers === 0);
     await until(() => upstreams.every(({ running }) => running() === 0));
-    expect((await router.chat()).status).toBe(200);
+    expect((await router.chat(stream)).status).toBe(200);
   });
 });
 

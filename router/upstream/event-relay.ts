@@ -2,7 +2,7 @@ import { sseEventBytesMax } from '@qwenfleet/core/openai/sse';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
-const doneLine = /(?:^|\n)data: ?\[DONE\][\r\n]/;
+const doneLine = /(?:^|[\r\n])data: ?\[DONE\][\r\n]/;
 const errorLine = /(?:^|\n)data: ?\{"error":/;
 /** Found as bytes first, so that an ordinary chunk is never decoded. */
 const marks = {

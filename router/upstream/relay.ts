@@ -85,28 +85,52 @@ function byteStream(parts: StreamParts): ByteStream {
 }
 
 async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, void> {
-  const { first, rest, events, lease, pool, signal, ending } = parts;
+  const { first, rest, events, pool, signal, ending } = parts;
   let outcome: Outcome = { kind: 'left' };
   try {
     for (let chunk = first; ;) {
       const whole = events.push(chunk);
       if (whole.length > 0) yield whole;
+      if (events.finished) break;
       const next = await rest.next();
       if (next.done) break;
       chunk = next.value;
     }
-    const end = events.end();
-    if (end.length > 0) yield end;
     if (!events.finished) throw brokeOff(pool);
-    outcome = { kind: events.failed ? 'erred' : 'answered' };
   } catch (thrown) {
+    // A stream that ends or breaks between its mark and the blank line behind it has brought everything.
+    const end = signal.aborted ? nothing : events.end();
+    if (end.length > 0) yield end;
+    if (events.finished) return;
     ending.error = signal.aborted ? asFleetError(signal.reason) : failure(thrown, pool);
     if (!signal.aborted) outcome = { kind: 'broken' };
     // Nobody is there to read of it when the client has left.
     if (ending.error.code !== 'cancelled') yield errorChunk(ending.error);
   } finally {
-    lease.release(outcome);
-    await rest.return?.();
+    await letGo(parts, outcome);
+  }
+}
+
+async function letGo({ lease, rest, events }: StreamParts, unfinished: Outcome): Promise<void> {
+  lease.release(events.finished ? { kind: events.failed ? 'erred' : 'answered' } : unfinished);
+  if (events.finished) void readOut(rest);
+  else await rest.return?.();
+}
+
+const nothing = Buffer.alloc(0);
+
+/** After its mark a stream has this long to end by itself. */
+const readOutMs = 1_000;
+
+/** The client has everything: nobody waits for what is left, which is the end of the body, so that its connection stays good. */
+async function readOut(rest: AsyncIterator<Uint8Array>): Promise<void> {
+  const late = setTimeout(() => void rest.return?.(), readOutMs).unref();
+  try {
+    while (!(await rest.next()).done);
+  } catch {
+    // Whether it ends well or not, the answer did.
+  } finally {
+    clearTimeout(late);
   }
 }
 
