@@ -24,7 +24,7 @@ export const rowCosts: Record<Quantization, RowCost> = {
 /** How much sooner than one by one drafts have to be expected to bring tokens: below, the cost is not known so well. */
 const gainMin = 1.1;
 /** Share of the last guess in what is held of guesses: a copy is noticed after some tokens, a coincidence is not one. */
-const lastGuessWeight = 1 / 8;
+const lastGuessWeight = 1 / 6;
 
 /**
  * How many guessed tokens make a step most worth its cost, when each is right with this probability given that those

@@ -69,14 +69,17 @@ describe('drafts', () => {
       stopTokens: fc.uniqueArray(fc.integer({ min: 0, max: 96 }), { maxLength: 3 }),
       seed: fc.nat(),
       choices: fc.integer({ min: 1, max: 3 }),
+      // Of which a better one takes the slot of a worse.
+      priority: fc.constantFrom(0, 1),
     });
     await fc.assert(
       fc.asyncProperty(
         fc.array(asked, { minLength: 1, maxLength: 4 }),
         fc.integer({ min: 5, max: 40 }),
-        async (all, slips) => {
+        fc.constantFrom(1, 2, 8),
+        async (all, slips, slots) => {
           const answersOf = async ({ engine }: { engine: Engine }): Promise<unknown> => {
-            const answers = all.flatMap(({ length, maxTokens, stopTokens, choices, seed, ...sampling }) => {
+            const answers = all.flatMap(({ length, maxTokens, stopTokens, choices, seed, priority, ...sampling }) => {
               const promptGroup = Symbol('choices');
               return Array.from({ length: choices }, (_, choice) =>
                 collect(
@@ -87,6 +90,7 @@ describe('drafts', () => {
                     stopTokens: new Set(stopTokens),
                     topLogprobs: 2,
                     promptGroup,
+                    priority,
                   }),
                 ),
               );
@@ -99,8 +103,8 @@ describe('drafts', () => {
               completionTokens,
             }));
           };
-          expect(await answersOf(engineOf(tokensMax, copying(slips)))).toEqual(
-            await answersOf(engineOf(0, copying(slips))),
+          expect(await answersOf(engineOf(tokensMax, { slots, ...copying(slips) }))).toEqual(
+            await answersOf(engineOf(0, { slots, ...copying(slips) })),
           );
         },
       ),
