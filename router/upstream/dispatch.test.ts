@@ -190,6 +190,27 @@ describe('before the first byte', () => {
   });
 });
 
+describe('a pool whose servers answer with errors', () => {
+  it('is asked again for a fifth of the requests at most, and clients are told not to add to it', async () => {
+    const upstream = await serveUpstream(refuses(500));
+    upstreams.push(upstream);
+    router = await startRouter([{ config: { concurrency: 200 }, servers: [upstream.url] }]);
+    const answered = await Promise.all(Array.from({ length: 100 }, () => router.chat()));
+    expect(answered.map(({ status }) => status)).toEqual(answered.map(() => 500));
+    // A fifth, ten that were saved up, and what the seconds that it took allow.
+    expect(attempts()).toBeLessThanOrEqual(100 + 20 + 10 + 30);
+    expect(answered.filter(({ headers }) => headers.get('x-should-retry') === 'false').length).toBeGreaterThan(40);
+  });
+
+  it('loses no request to a replica that breaks while there is another, however many were with it', async () => {
+    const [dying, well] = await withReplicas([hangsUp, completes()]);
+    const answered = await Promise.all(Array.from({ length: 40 }, () => router.chat()));
+    expect(answered.map(({ status }) => status)).toEqual(answered.map(() => 200));
+    expect(dying?.calls.length).toBeGreaterThan(0);
+    expect(well?.calls.length).toBe(40);
+  });
+});
+
 describe('after the first byte', () => {
   const begins: Script = ({ response }) => {
     beginStream(response);

@@ -1,6 +1,6 @@
 import { backoffMs } from '@qwenfleet/core/backoff';
 import type { Clock } from '@qwenfleet/core/clock';
-import { asFleetError, type FleetError } from '@qwenfleet/core/errors';
+import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
@@ -42,20 +42,42 @@ export type DispatchParts = {
  */
 export async function dispatch(pool: UpstreamPool, asked: Dispatching, parts: DispatchParts): Promise<Dispatched> {
   const tried = new Set<string>();
-  const { attemptsMax } = parts.config.retry;
+  pool.retries.earn();
   for (let count = 1; ; count += 1) {
     const result = await tryOnce(pool, asked, tried, parts);
-    const last = count >= attemptsMax || asked.signal.aborted;
-    if ('dispatched' in result) {
-      const { dispatched, outcome } = result;
-      if (last || !worthAnother(outcome, pool, tried)) return dispatched;
-      parts.onRetry(String(dispatched.status));
-    } else {
-      if (last || !result.error.retryable) throw result.error;
-      parts.onRetry(result.error.code);
-    }
+    const again = whatNext(result, pool, tried);
+    if (!again || count >= parts.config.retry.attemptsMax || asked.signal.aborted) return passOn(result);
+    if (!again.free && !pool.retries.spend()) return passOn(withoutRetry(result));
+    parts.onRetry(again.cause);
     if (!pool.hasOther(tried)) await parts.clock.sleep(backoffMs(retryPause, count - 1, parts.rng), asked.signal);
   }
+}
+
+function passOn(result: Tried): Dispatched {
+  if ('error' in result) throw result.error;
+  return result.dispatched;
+}
+
+/** Why it should be tried again; undefined when it should not. */
+function whatNext(result: Tried, pool: UpstreamPool, tried: ReadonlySet<string>): Again | undefined {
+  // A replica that breaks is left alone at once, so what it leaves behind is bounded, and must not be lost with it.
+  if ('error' in result)
+    return result.error.retryable ? { cause: result.error.code, free: pool.hasOther(tried) } : undefined;
+  const { dispatched, outcome } = result;
+  return worthAnother(outcome, pool, tried) ? { cause: String(dispatched.status), free: false } : undefined;
+}
+
+/** `free`: it costs the budget nothing. */
+type Again = { cause: string; free: boolean };
+
+/** Too much is tried again already, so clients are asked not to add to it. */
+function withoutRetry(result: Tried): Tried {
+  if ('error' in result) {
+    const { code, message, param, retryAfterMs, cause } = result.error;
+    return { error: new FleetError(code, message, { param, retryAfterMs, cause, retryable: false }) };
+  }
+  const { dispatched } = result;
+  return { ...result, dispatched: { ...dispatched, headers: { ...dispatched.headers, 'x-should-retry': 'false' } } };
 }
 
 type Tried = { dispatched: Dispatched; outcome: Outcome } | { error: FleetError };

@@ -10,6 +10,7 @@ import { HoldQueue, type Held } from './hold-queue.ts';
 import { isError, type Outcome } from './outcome.ts';
 import { hopeless, removed, silent, tooFull, tooSlow } from './pool-errors.ts';
 import { ReplicaSet, type Asking, type Replica } from './replica-set.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { Tally } from './tally.ts';
 
 /** Used until a start and an answer have been seen. */
@@ -42,6 +43,8 @@ export class UpstreamPool {
   readonly #queue: HoldQueue<Held & Asking, Lease>;
   readonly #replicas: ReplicaSet;
   readonly #tally = new Tally();
+  /** What its requests may cost in attempts. */
+  readonly retries: RetryBudget;
   readonly #startMs = new Estimate(startMsGuess, 1 / 2);
   readonly #serviceMs = new Estimate(serviceMsGuess, 1 / 8);
   #config: PoolConfig;
@@ -54,6 +57,7 @@ export class UpstreamPool {
   constructor(config: PoolConfig, parts: PoolParts) {
     this.#config = config;
     this.#parts = parts;
+    this.retries = new RetryBudget(parts.clock);
     this.#queue = new HoldQueue(parts.clock, config.hold);
     this.#replicas = new ReplicaSet(config, parts);
   }
