@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { GenerationRequest } from './generation.ts';
 import type { SlotMove } from './prefix-cache.ts';
-import { preemptionsMax, Scheduler, type SchedulerLimits } from './scheduler.ts';
+import { chunkTokensMin, preemptionsMax, Scheduler, wholeChunkPast, type SchedulerLimits } from './scheduler.ts';
 import { priorityOf, type Sequence } from './sequence.ts';
 
 const limits: SchedulerLimits = { slots: 4, slotTokens: 64, prefillChunkTokens: 8, queueMax: 16 };
@@ -104,6 +104,32 @@ describe('a scheduler', () => {
     for (let index = 1; index < kinds.length; index += 1) {
       expect(kinds[index] === 'prefill' && kinds[index - 1] === 'prefill').toBe(false);
     }
+  });
+
+  it('takes smaller chunks of a long prompt the further it is, while others wait for them', () => {
+    const chunksOf = (waitedFor: boolean): Map<number, number> => {
+      const scheduler = new Scheduler({ ...limits, slotTokens: 40_000, prefillChunkTokens: 128 });
+      if (waitedFor) scheduler.add(sequenceOf(2, 30_000));
+      if (waitedFor) turn(scheduler);
+      scheduler.add(sequenceOf(32_768));
+      const widths = new Map<number, number>();
+      for (let past = 0; past < 32_768;) {
+        const { kind, width = 0 } = turn(scheduler) ?? { kind: 'none' };
+        if (kind !== 'prefill') continue;
+        widths.set(past, width);
+        past += width;
+      }
+      return widths;
+    };
+    expect(new Set(chunksOf(false).values())).toEqual(new Set([128]));
+    const widths = [...chunksOf(true)];
+    for (const [past, width] of widths) {
+      if (past <= wholeChunkPast) expect(width).toBe(128);
+      // What attention looks at in one chunk.
+      else expect(width * past).toBeLessThanOrEqual(Math.max(128 * wholeChunkPast, chunkTokensMin * past));
+    }
+    // The last is what is left.
+    expect(new Set(widths.slice(0, -1).map(([, width]) => width))).toEqual(new Set([128, 112, 96, 80, 64, 48, 32]));
   });
 
   it('refuses a prompt that leaves no room, naming both numbers', () => {

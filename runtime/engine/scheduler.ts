@@ -15,6 +15,11 @@ export type SchedulerLimits = {
 /** A sequence that has been preempted so often keeps its slot: what is computed again stays bounded. */
 export const preemptionsMax = 3;
 
+/** A prompt's chunk is whole up to so many tokens in its cache; beyond, attention takes the time, and grows with them. */
+export const wholeChunkPast = 4_096;
+/** Smaller chunks take hardly less time. */
+export const chunkTokensMin = 32;
+
 /** What to run next; the sequences are in the order of the step's rows. */
 export type ScheduledStep = {
   kind: 'prefill' | 'decode';
@@ -29,7 +34,7 @@ export type ScheduledStep = {
  *
  * Sequences in use of a slot are adjacent, `running[i]` in slot i, and those that decode come before those that still
  * prefill; so one decode step is one range of slots. A prompt is computed in chunks, and a chunk alternates with a decode
- * step: running streams never wait for more than one chunk.
+ * step: running streams never wait for more than one chunk, which shrinks as the context behind it grows.
  *
  * Slots go by priority, then by arrival. When all are taken, one that waits may preempt one of strictly worse priority,
  * which waits again and later computes anew what it had. What was preempted is worse than all that run, so it preempts
@@ -131,7 +136,7 @@ export class Scheduler {
     const prefilling = this.running[decoding.length];
     if (prefilling && (this.#prefillTurn || decoding.length === 0)) {
       this.#prefillTurn = false;
-      return this.#prefill(prefilling);
+      return this.#prefill(prefilling, decoding.length > 0);
     }
     this.#prefillTurn = true;
     return decoding.length === 0 ? undefined : decode(decoding);
@@ -231,19 +236,28 @@ export class Scheduler {
     return this.running.reduce((sum, sequence) => sum + sequence.cached, 0);
   }
 
-  #prefill(sequence: Sequence): ScheduledStep {
+  /** @param waitedFor others decode, and wait for the chunk. */
+  #prefill(sequence: Sequence, waitedFor: boolean): ScheduledStep {
     const { promptLogprobs, adapter } = sequence.request;
     const { prefillChunkTokens, slots } = this.#limits;
     // One that has begun to answer has told of its prompt.
     const every = promptLogprobs === true && completionTokens(sequence) === 0;
     // As many rows of logits as there are slots fit the backend's memory.
-    const chunk = every ? Math.min(prefillChunkTokens, slots) : prefillChunkTokens;
+    const longest = waitedFor ? chunkBehind(sequence.cached, prefillChunkTokens) : prefillChunkTokens;
+    const chunk = every ? Math.min(longest, slots) : longest;
     const end = Math.min(sequence.tokens.length, sequence.cached + chunk);
     const tokens = sequence.tokens.slice(sequence.cached, end);
     const row = { tokens, past: sequence.cached, adapter: adapter?.place };
     const wantLogits = every ? 'every' : end === sequence.tokens.length;
     return { kind: 'prefill', step: { firstSlot: sequence.slot, rows: [row], wantLogits }, sequences: [sequence] };
   }
+}
+
+/** A chunk that takes about as long as a whole one behind `wholeChunkPast` tokens; in few sizes, for each is planned once. */
+function chunkBehind(past: number, chunkTokens: number): number {
+  if (past <= wholeChunkPast) return chunkTokens;
+  const sixteens = Math.floor((chunkTokens * wholeChunkPast) / past / 16);
+  return Math.min(chunkTokens, Math.max(chunkTokensMin, sixteens * 16));
 }
 
 /** One token for each sequence that decodes: slots 0 and up. One that decodes alone may try guesses behind its own. */

@@ -69,7 +69,7 @@ export async function largestVectorDifference(encoder: Encoder, family: string):
 }
 
 /** Of as many values as are wanted; a value that is not there differs without bound. */
-function largestDifference(wanted: readonly number[], got: Float32Array): number {
+export function largestDifference(wanted: readonly number[], got: Float32Array): number {
   return wanted.reduce((largest, value, at) => {
     const found = got[at];
     return found === undefined || Number.isNaN(found) ? Infinity : Math.max(largest, Math.abs(found - value));

@@ -50,8 +50,15 @@ describe('a block of native memory', () => {
   it.each([2 ** 55, Number.MAX_SAFE_INTEGER])('of %d bytes is refused with a code, and counted nowhere', (bytes) => {
     const before = nativeBytes();
     expect(() => new MemoryBlock(bytes)).toThrow(FleetError);
-    expect(() => new MemoryBlock(bytes)).toThrow(/MiB of memory left; use fewer slots/);
+    expect(() => new MemoryBlock(bytes)).toThrow(/MiB of memory left, \d+ are; use fewer slots/);
     expect(nativeBytes()).toBe(before);
+  });
+
+  it('of more than is free is refused, whatever the kernel would promise', () => {
+    const before = nativeBytes();
+    expect(() => new MemoryBlock(2 * page + 1, 2 * page)).toThrow(/There are no 6 MiB of memory left, 4 are;/);
+    expect(nativeBytes()).toBe(before);
+    new MemoryBlock(2 * page, 2 * page).free();
   });
 
   it.each([Number.NaN, -1, Infinity])('of %d bytes is refused, too', (bytes) => {

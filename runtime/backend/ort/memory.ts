@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { FleetError } from '@qwenfleet/core/errors';
+import { freeMemory } from '../../free-memory.ts';
 import type { Pointer } from './library.ts';
 
 const alignmentBytes = 1 << 21;
@@ -37,6 +38,9 @@ function native(): Libc {
   return libc;
 }
 
+/** Elsewhere it is not known what the system would take from its caches. */
+const bytesFree = (): number => (process.platform === 'linux' ? freeMemory() : Number.MAX_SAFE_INTEGER);
+
 /** A block of native memory that JavaScript and ONNX Runtime both see; zeroed by the kernel on first touch. */
 export class MemoryBlock {
   readonly bytes: number;
@@ -45,14 +49,19 @@ export class MemoryBlock {
   readonly #block: Pointer;
   #freed = false;
 
-  /** Throws `engine_failed` when the machine has no such amount of memory. */
-  constructor(bytes: number) {
+  /**
+   * Throws `engine_failed` when the machine has no such amount of memory. The kernel would promise it all the same, and
+   * kill the process when it is used: in the middle of the first long prompts.
+   */
+  constructor(bytes: number, freeBytes = bytesFree()) {
     this.bytes = Math.max(1, Math.ceil(bytes / alignmentBytes)) * alignmentBytes;
-    const block = bytes >= 0 && Number.isFinite(bytes) ? native().allocate(alignmentBytes, this.bytes) : null;
+    const fits = bytes >= 0 && this.bytes <= freeBytes;
+    const block = fits ? native().allocate(alignmentBytes, this.bytes) : null;
     if (block === null) {
+      const [wanted, free] = [Math.ceil(this.bytes / 2 ** 20), Math.floor(freeBytes / 2 ** 20)];
       throw new FleetError(
         'engine_failed',
-        `There are no ${Math.ceil(this.bytes / 2 ** 20)} MiB of memory left; use fewer slots or a shorter context.`,
+        `There are no ${wanted} MiB of memory left, ${free} are; use fewer slots or a shorter context.`,
       );
     }
     this.#block = block;
