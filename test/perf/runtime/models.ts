@@ -36,7 +36,7 @@ export async function benchModel(
   return { vocabularySize: model.description.vocabularySize, files: { qwenfleet: own, llama } };
 }
 
-async function ownFile(name: ModelName, cacheDir: string): Promise<string> {
+export async function ownFile(name: ModelName, cacheDir: string): Promise<string> {
   if (name === 'tiny') return checkpointFolder('qwen3');
   if (name === 'smollm2-135m') return pull(demoWeights, readSourceConfig(cacheDir));
   return fileOnce(path.join(cacheDir, name), (folder) => writeRandomCheckpoint(folder, name));
