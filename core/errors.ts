@@ -37,6 +37,9 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
+/** Messages quote what they refuse; a name in a damaged file may be megabytes long. */
+const messageLengthMax = 2_000;
+
 export type FleetErrorOptions = {
   /** The request field or configuration path at fault, such as `messages[0].role`. */
   param?: string | undefined;
@@ -59,7 +62,7 @@ export class FleetError extends Error {
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: FleetErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(bounded(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
@@ -70,6 +73,9 @@ export class FleetError extends Error {
     return errorCodes[this.code].status;
   }
 }
+
+const bounded = (message: string): string =>
+  message.length <= messageLengthMax ? message : `${message.slice(0, messageLengthMax)}…`;
 
 /** OpenAI's error object; `code` is ours and stable. */
 export type OpenAiError = {

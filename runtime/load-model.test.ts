@@ -204,6 +204,17 @@ describe('a load that fails leaves nothing in memory', () => {
     expect(await failure(make())).toMatchObject({ code });
   });
 
+  it('because there is less memory than it takes, before anything is built of it', async () => {
+    const fresh = mkdtempSync(path.join(tmpdir(), 'qwenfleet-load-'));
+    made.push(fresh);
+    const outcome = await failure(published(), { cacheDir: fresh }, { freeBytes: 500_000 });
+    expect(outcome).toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/takes \d MiB .* 1 MiB are free/),
+    });
+    expect(readdirSync(fresh)).toEqual([]);
+  });
+
   it('because nobody wants it any more, at any stage', async () => {
     const folder = published();
     for (const phase of ['building the graph', 'loading the weights']) {

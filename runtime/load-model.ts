@@ -1,5 +1,6 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
+import { isObject } from '@qwenfleet/core/json';
 import type { AdapterReference, ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { Adapters } from './adapters/adapters.ts';
 import { adapterOpener, pullAdapter } from './adapters/open-adapter.ts';
@@ -11,6 +12,7 @@ import type { EngineObserver } from './engine/generation.ts';
 import { withMerged } from './model/adapter/merge.ts';
 import { weightsDigest } from './model/graph-cache.ts';
 import { loadModel } from './model/load.ts';
+import { memoryBytesMin } from './model/memory.ts';
 import { readModel, type OpenModel } from './model/read.ts';
 import { probe } from './probe.ts';
 import type { LoadedModel } from './resident.ts';
@@ -33,6 +35,8 @@ export type LoadParts = {
   signal: AbortSignal;
   /** What the model must be like in everything that its memory goes by; anything goes when left out. */
   like?: LoadedModel['identity'] | undefined;
+  /** Memory that there is for it, in bytes; whatever it takes when left out. */
+  freeBytes?: number | undefined;
   /** Adapters to load with it. */
   adapters: readonly AdapterReference[];
 };
@@ -44,7 +48,7 @@ type Text = { files: TextFiles; tokenizer: Tokenizer; template: ChatTemplate | u
  * A model's journey: pull, read, build or find the graph, load, and one answer to warm up. What was loaded is freed when a
  * later stage fails or the signal aborts.
  * Throws coded errors of sources (`source_*`, `digest_mismatch`) and models (`invalid_model`, `unsupported_model`), and
- * `conflict` for a model that is not like the one that it is to be like.
+ * `conflict` for a model that is not like the one that it is to be like, or that there is no memory for.
  */
 export async function loadServedModel(
   config: RuntimeConfig,
@@ -54,11 +58,13 @@ export async function loadServedModel(
   const { location, revision, merge } = await pulled(reference, parts);
   const model = withMerged(readModel(location), merge);
   if (parts.like) assertLike(model, parts.like);
-  const text = readText(model);
-  await tryText(text.files, parts.signal);
   const { slots, threads, speculation } = config.engine;
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
+  if (parts.freeBytes !== undefined)
+    assertFits(memoryBytesMin(model.description, { quantization, slots, slotTokens }), parts.freeBytes);
+  const text = readText(model);
+  await tryText(text.files, parts.signal);
   const { signal, onProgress } = parts;
   const adapters = config.adapters && { places: config.adapters.places, rankMax: config.adapters.rankMax };
   const draftTokensMax = speculation?.maxDraftTokens;
@@ -109,7 +115,9 @@ async function pulled(
 function readText(model: OpenModel): Text {
   const files = readTextFiles(model);
   // Before it is opened: the library makes room for every number up to the largest.
-  checkVocabulary(largestToken(files) + 1, model.vocabularySize);
+  const ids = tokenIds(files);
+  assertNumbered(ids);
+  checkVocabulary(largest(ids) + 1, model.vocabularySize);
   const tokenizer = openTokenizer(files);
   checkVocabulary(tokenizer.vocabularySize, model.vocabularySize);
   const template = model.task === 'generate' ? ChatTemplate.open(files, tokenizer) : undefined;
@@ -191,6 +199,17 @@ function assertLike(model: OpenModel, { family, shape }: LoadedModel['identity']
   );
 }
 
+/** Before anything is built of it: a process without memory is ended, with the model that answers. */
+function assertFits(wantedBytes: number, freeBytes: number): void {
+  if (wantedBytes <= freeBytes) return;
+  const [wanted, free] = [wantedBytes, freeBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  throw new FleetError(
+    'conflict',
+    `The new model takes ${wanted} MiB at least, and ${free} MiB are free beside the one that answers; replace the process.`,
+    { param: 'model.uri' },
+  );
+}
+
 /** A token that the graph has no row for would read beyond the embedding matrix. */
 function checkVocabulary(tokens: number, rows: number): void {
   if (tokens <= rows) return;
@@ -200,10 +219,24 @@ function checkVocabulary(tokens: number, rows: number): void {
   );
 }
 
-/** A vocabulary may name few tokens, and one of them by a number that is far beyond. */
-function largestToken({ tokenizer: { model, added_tokens: added } }: TextFiles): number {
+/** Every number that a vocabulary gives a token; a list has them by its places. */
+function tokenIds({ tokenizer: { model, added_tokens: added } }: TextFiles): unknown[] {
   const { vocab } = (model ?? {}) as { vocab?: unknown };
-  const own = typeof vocab === 'object' && vocab !== null && !Array.isArray(vocab) ? Object.values(vocab) : [];
+  const own = isObject(vocab) ? Object.values(vocab) : [];
   const others = Array.isArray(added) ? added.map((token: { id?: unknown } | null) => token?.id) : [];
-  return [...own, ...others].reduce<number>((max, id) => (typeof id === 'number' && id > max ? id : max), -1);
+  return [...own, ...others];
 }
+
+/** The engine would be asked for rows that there are not, or for half of one. */
+function assertNumbered(ids: readonly unknown[]): void {
+  const at = ids.findIndex((id) => !(Number.isInteger(id) && Number(id) >= 0));
+  if (at === -1) return;
+  const shown = (JSON.stringify(ids[at]) ?? 'nothing').slice(0, 60);
+  throw new FleetError(
+    'invalid_model',
+    `tokenizer.json gives a token the number ${shown}; tokens are counted from 0. Pull the model again.`,
+  );
+}
+
+/** Few tokens may have names, and one of them a number that is far beyond. */
+const largest = (ids: readonly unknown[]): number => ids.reduce<number>((max, id) => Math.max(max, Number(id)), -1);

@@ -21,7 +21,7 @@ export type Alike = LoadedModel['identity'];
 
 /**
  * Brings a model into memory, warm; whatever it held is freed when it fails or the signal aborts. Throws `conflict`
- * before it takes memory when the model is not like the one that it is to be like.
+ * before it takes memory when the model is not like the one that it is to be like, or when there is not as much.
  */
 export type Loader = (
   model: ModelReference,
@@ -30,6 +30,8 @@ export type Loader = (
     onProgress: LoadProgress;
     signal: AbortSignal;
     like?: Alike | undefined;
+    /** Memory that there is for it beside a model that answers, in bytes; not known when there is none. */
+    freeBytes?: number | undefined;
     /** To be loaded with it. */
     adapters: readonly AdapterReference[];
   },
@@ -242,6 +244,7 @@ export class Service implements RuntimeService {
     try {
       const loaded = await this.#parts.load(model, {
         like,
+        freeBytes: this.#live && this.#parts.freeMemory(),
         // A later model has the adapters that this one has by then.
         adapters: this.#adapters?.references ?? this.#configured,
         observer: this.#traffic.observer,

@@ -25,7 +25,7 @@ export async function pullAdapter(
   }
 }
 
-/** Opens adapters of one model: their files are checked now, and have to be the same whenever they are read again. */
+/** Opens adapters of one model: their files are checked now, and are the same whenever they are read. */
 export const adapterOpener =
   (description: DecoderDescription, source: SourceConfig): OpenAdapter =>
   async (reference, signal) => {
@@ -33,12 +33,15 @@ export const adapterOpener =
     const location = await pullAdapter(reference, { source, signal }, own);
     try {
       const { files, rank, matrices } = readAdapter(location, description);
-      const digest = await weightsDigest({ weightsFiles: files }, source.cacheDir);
+      let digest: string | undefined;
       return {
         weights: Symbol(reference.name),
         rank,
+        // Not before: by then its rank is known to be one that there is memory for, and the file to be as small.
         open: async () => {
-          if ((await weightsDigest({ weightsFiles: files }, source.cacheDir)) === digest) return matrices();
+          const found = await weightsDigest({ weightsFiles: files }, source.cacheDir);
+          digest ??= found;
+          if (found === digest) return matrices();
           throw new FleetError('digest_mismatch', `${own}: its files have changed since it was loaded. Load it anew.`);
         },
       };

@@ -37,8 +37,36 @@ const floats = (name: string, rows: number, columns: number, values: Float32Arra
   shape: [columns, rows],
   data: Buffer.from(values.buffer),
 });
+/** Blocks of 32 values that are all nought, with this at the beginning of the first of them. */
+const blocks = (type: number, bytes: number, first: number[]): GgufTensor => ({
+  name: 'w',
+  shape: [32, 2],
+  type,
+  data: Buffer.from([...first, ...new Uint8Array(2 * bytes - first.length)]),
+});
 const joined = (chunks: Iterable<Float32Array>): number[] => [...chunks].flatMap((chunk) => [...chunk]);
 const matrixOf = (columns: number, ...parts: Matrix['parts'][number][]): Matrix => ({ parts, columns });
+
+describe('a matrix with a value that is no number', () => {
+  const wanted = matrixOf(32, { tensor: 'w', rows: 2 });
+  const infinite = [0x00, 0x7c];
+  const noNumber = [0x01, 0x7e];
+
+  it.each([Number.NaN, Infinity, -Infinity])('is refused with its name, in every quantization: %d', (value) => {
+    const weights = weightsOf([floats('w', 2, 32, random(64, 1).fill(value, 40, 41))]);
+    for (const read of [float32Chunks, int8Chunks, int4Chunks])
+      expect(() => [...read(weights, wanted)]).toThrow('Tensor "w" holds a value that is no number');
+  });
+
+  it.each([
+    ['Q8_0', blocks(8, 34, noNumber), int8Chunks],
+    ['Q4_0', blocks(2, 18, infinite), storedInt4Chunks],
+    ['Q4_1, in its scale', blocks(3, 20, noNumber), storedInt4Chunks],
+    ['Q4_1, in its minimum', blocks(3, 20, [0, 0, ...infinite]), storedInt4Chunks],
+  ] as const)('is refused in blocks that are taken as they are stored: %s', (_name, tensor, read) => {
+    expect(() => [...read(weightsOf([tensor]), wanted)]).toThrow('Tensor "w" holds a value that is no number');
+  });
+});
 
 describe('a matrix of several tensors', () => {
   it('is their rows, one after the other', () => {

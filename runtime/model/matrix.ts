@@ -9,7 +9,7 @@ import {
   type QuantizedRows,
   type StoredBlocks,
 } from './quantise.ts';
-import type { TensorEntry, Weights } from './weights/weights.ts';
+import { assertNumbers, type TensorEntry, type Weights } from './weights/weights.ts';
 
 /** Rows that are computed together, so that memory stays bounded on any model. */
 const chunkValuesMax = 4 * 1024 * 1024;
@@ -82,7 +82,8 @@ export function* float32Chunks(weights: Weights, matrix: Matrix): Generator<Floa
 export function* int8Chunks(weights: Weights, matrix: Matrix): Generator<QuantizedRows> {
   quantizable(matrix);
   for (const { part, entry, first, count } of chunks(weights, matrix)) {
-    if (entry.type.name === 'Q8_0') yield fromQ8Zero(reordered(weights.rawRows(entry, first, count), part, count));
+    if (entry.type.name === 'Q8_0')
+      yield checked(entry, fromQ8Zero(reordered(weights.rawRows(entry, first, count), part, count)));
     else yield quantizeInt8(reordered(weights.rows(entry, first, count), part, count));
   }
 }
@@ -98,8 +99,16 @@ export function* int4Chunks(weights: Weights, matrix: Matrix): Generator<Quantiz
 /** Takes Q4_0 and Q4_1 blocks as they are. */
 export function* storedInt4Chunks(weights: Weights, matrix: Matrix): Generator<MinimumRows> {
   for (const { part, entry, first, count } of chunks(weights, matrix)) {
-    yield fromQ4(reordered(weights.rawRows(entry, first, count), part, count), entry.type.name === 'Q4_1' ? 20 : 18);
+    const raw = reordered(weights.rawRows(entry, first, count), part, count);
+    yield checked(entry, fromQ4(raw, entry.type.name === 'Q4_1' ? 20 : 18));
   }
+}
+
+/** Blocks that are taken as they are stored are looked at too. */
+function checked<T extends QuantizedRows & Partial<MinimumRows>>({ name }: TensorEntry, rows: T): T {
+  assertNumbers(name, rows.scales);
+  if (rows.minimums) assertNumbers(name, rows.minimums);
+  return rows;
 }
 
 function* chunks(

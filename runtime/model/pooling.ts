@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { readBounded } from '../bounded-file.ts';
+import { parseBounded } from '../bounded-json.ts';
 import type { Graph } from './onnx/graph.ts';
 
 /** How the hidden states of a text's tokens make one vector: their mean, or that of the first or last token. */
@@ -72,10 +73,5 @@ export function ggufPooling(type: unknown): PoolingSettings | undefined {
 function read(folder: string, name: string): unknown {
   const file = path.join(folder, name);
   if (!existsSync(file)) return undefined;
-  const text = readBounded(file, name, fileBytesMax);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FleetError('invalid_model', `${name} is not valid JSON. Pull the model again.`, { cause });
-  }
+  return parseBounded(readBounded(file, name, fileBytesMax), name);
 }

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { readBounded } from '../bounded-file.ts';
+import { parseBoundedObject } from '../bounded-json.ts';
 import type { Family, ModelDescription } from './family/family.ts';
 import { families } from './family/registry.ts';
 import type { ModelPackage } from './package.ts';
 import { assertInside } from './inside.ts';
-import { parseJsonObject } from './json-object.ts';
 import { folderPooling, ggufPooling } from './pooling.ts';
 import { ModelSettings, ggufSettings } from './settings.ts';
 import { openGguf } from './weights/gguf.ts';
@@ -21,7 +21,7 @@ import type { Weights } from './weights/weights.ts';
 const companionFiles = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json'];
 /** What else is read of a folder, here or by who is asked. */
 const readFiles = ['config.json', 'modules.json', '1_Pooling/config.json', 'model.safetensors.index.json'];
-const jsonBytesMax = 64 * 1024 * 1024;
+const jsonBytesMax = 1024 * 1024;
 
 /** A package whose family and weights are known too: what the graph builder needs. */
 export type OpenModel = ModelPackage & {
@@ -43,7 +43,11 @@ export function readModel(location: string): OpenModel {
   if (!statSync(location).isDirectory()) return readGguf(location);
   if (existsSync(path.join(location, 'config.json'))) return readFolder(location);
   const ggufs = readdirSync(location).filter((name) => name.endsWith('.gguf'));
-  if (ggufs.length === 1 && ggufs[0]) return readGguf(path.join(location, ggufs[0]));
+  if (ggufs.length === 1 && ggufs[0]) {
+    const file = path.join(location, ggufs[0]);
+    assertInside(location, [file]);
+    return readGguf(file);
+  }
   throw new FleetError(
     'invalid_model',
     `The model's folder has no config.json and ${ggufs.length} .gguf files; it needs config.json with safetensors, or exactly one .gguf.`,
@@ -159,5 +163,5 @@ function familyOf(architecture: string, pools: boolean, matches: (family: Family
 
 function readJson(file: string): Record<string, unknown> {
   const name = path.basename(file);
-  return parseJsonObject(readBounded(file, name, jsonBytesMax), name, 'model');
+  return parseBoundedObject(readBounded(file, name, jsonBytesMax), name);
 }

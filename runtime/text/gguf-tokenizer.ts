@@ -62,7 +62,7 @@ export function ggufTokenizer(metadata: ReadonlyMap<string, unknown>): Tokenizer
   }
   const given = metadata.get('tokenizer.ggml.pre');
   const name = typeof given === 'string' ? given : 'default';
-  const known = preTokenizers[name];
+  const known = Object.hasOwn(preTokenizers, name) ? preTokenizers[name] : undefined;
   if (!known) {
     throw new FleetError(
       'unsupported_model',

@@ -6,18 +6,24 @@ import type { Tokenizer } from './tokenizer.ts';
 
 const none = new Uint8Array();
 const encoder = new TextEncoder();
+/** The library opens vocabularies of anything; what they are worth shows when they are used. */
+const anyText = 'probe';
 /** Tokens that end a turn in the chat formats that we know, for files that name only the end of a text. */
 const turnEnds = ['<|im_end|>', '<|endoftext|>', '<|eot_id|>'];
 
 /** A tokenizer from a model's files. Throws `invalid_model` when the library cannot use them. */
 export function openTokenizer(files: TextFiles): Tokenizer {
-  let library: Library;
   try {
-    library = new Library(files.tokenizer, files.config);
+    const tokenizer = new HuggingFaceTokenizer(new Library(files.tokenizer, files.config), files);
+    const tokens = tokenizer.encode(anyText, false);
+    if (tokens.length === 0 || !tokens.every((token) => Number.isInteger(token) && token >= 0))
+      throw new TypeError(`"${anyText}" has the tokens ${tokens.join()}`);
+    return tokenizer;
   } catch (cause) {
-    throw new FleetError('invalid_model', "The model's tokenizer cannot be read.", { cause });
+    throw new FleetError('invalid_model', "The model's tokenizer.json cannot be used. Pull the model again.", {
+      cause,
+    });
   }
-  return new HuggingFaceTokenizer(library, files);
 }
 
 class HuggingFaceTokenizer implements Tokenizer {

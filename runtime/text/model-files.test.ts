@@ -73,9 +73,9 @@ describe("a folder's text files", () => {
 
   it.each<[string, string, RegExp]>([
     ['tokenizer.json', '{', /tokenizer\.json is not valid JSON/],
-    ['tokenizer.json', '[]', /tokenizer\.json holds no JSON object/],
-    ['tokenizer.json', 'null', /tokenizer\.json holds no JSON object/],
-    ['generation_config.json', '"x"', /generation_config\.json holds no JSON object/],
+    ['tokenizer.json', '[]', /tokenizer\.json is not a JSON object/],
+    ['tokenizer.json', 'null', /tokenizer\.json is not a JSON object/],
+    ['generation_config.json', '"x"', /generation_config\.json is not a JSON object/],
   ])('name the one at fault: %s of %j', (name, text, words) => {
     const error = refusal(() => read({ 'tokenizer.json': '{}', [name]: text }));
     expect(error.code).toBe('invalid_model');

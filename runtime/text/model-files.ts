@@ -1,6 +1,6 @@
 import { FleetError } from '@qwenfleet/core/errors';
-import { isObject } from '@qwenfleet/core/json';
 import { readBounded } from '../bounded-file.ts';
+import { parseBoundedObject } from '../bounded-json.ts';
 import type { ModelPackage } from '../model/package.ts';
 import { ggufTokenizer, type TokenizerFiles } from './gguf-tokenizer.ts';
 
@@ -49,13 +49,5 @@ function templateOf({ chat_template: template }: Json): string | undefined {
 
 function readJson(companions: ReadonlyMap<string, string>, name: string): Json | undefined {
   const file = companions.get(name);
-  if (file === undefined) return undefined;
-  const text = readBounded(file, name, fileBytesMax);
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value;
-  } catch (cause) {
-    throw new FleetError('invalid_model', `${name} is not valid JSON.`, { cause });
-  }
-  throw new FleetError('invalid_model', `${name} holds no JSON object.`);
+  return file === undefined ? undefined : parseBoundedObject(readBounded(file, name, fileBytesMax), name);
 }

@@ -39,7 +39,7 @@ describe('the text files of a model, tried before it is loaded', () => {
     [
       'a pattern that tries every way',
       { chatTemplate, tokenizer: { ...tokenizer, ...split('(a+a+)+b') } },
-      /tokenizer takes more than 5 s/,
+      /tokenizer takes more than 3 s of a processor/,
     ],
   ])('are refused for %s', async (_name, files, words) => {
     const error = await rejection(tryText(files));

@@ -3,8 +3,10 @@ import { Worker } from 'node:worker_threads';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { TextFiles } from './model-files.ts';
 
-/** Honest templates take milliseconds; the rest of it is for machines that are busy. */
-const trialMs = 5_000;
+/** Of a processor: honest files take a tenth of a second, however long they wait for one on a machine that is busy. */
+const trialCpuMs = 3_000;
+const trialMs = 120_000;
+const lookMs = 100;
 const memoryMax = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 /** A conversation of four short messages; templates add a few hundred characters. */
 const textLengthMax = 1_000_000;
@@ -36,7 +38,7 @@ export async function tryText({ chatTemplate, tokenizer }: Trial, signal?: Abort
   const outcome = await ended(worker, signal);
   signal?.throwIfAborted();
   const what = phase === 'template' ? 'chat template' : 'tokenizer';
-  if (outcome === 'late') refuse(what, `takes more than ${trialMs / 1000} s for a short text`);
+  if (outcome === 'late') refuse(what, `takes more than ${trialCpuMs / 1000} s of a processor for a short text`);
   if (outcome === 'failed')
     refuse(what, `takes more than ${memoryMax.maxOldGenerationSizeMb} MiB, or a stack without end, for a short text`);
   if (textLength > textLengthMax) refuse('chat template', `makes ${textLength} characters of a short conversation`);
@@ -45,6 +47,12 @@ export async function tryText({ chatTemplate, tokenizer }: Trial, signal?: Abort
 async function ended(worker: Worker, signal: AbortSignal | undefined): Promise<'over' | 'late' | 'failed'> {
   const { promise, resolve } = Promise.withResolvers<'over' | 'late' | 'failed'>();
   const late = setTimeout(() => resolve('late'), trialMs);
+  const look = async (): Promise<void> => {
+    const { user, system } = await worker.cpuUsage();
+    if (user + system > trialCpuMs * 1000) resolve('late');
+  };
+  // A thread that has ended has none to tell of.
+  const looks = setInterval(() => void look().catch(() => undefined), lookMs);
   const abort = (): void => resolve('over');
   signal?.addEventListener('abort', abort, { once: true });
   worker.once('error', () => resolve('failed'));
@@ -53,6 +61,7 @@ async function ended(worker: Worker, signal: AbortSignal | undefined): Promise<'
     return await promise;
   } finally {
     clearTimeout(late);
+    clearInterval(looks);
     signal?.removeEventListener('abort', abort);
     await worker.terminate();
   }

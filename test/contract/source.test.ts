@@ -136,6 +136,16 @@ describe('a model from the hub', () => {
     expect((await failure('hf://Qwen/Absent')).code).toBe('source_not_found');
   });
 
+  it.each(['../../../../evil.gguf', '/evil.gguf', String.raw`..\..\evil.gguf`])(
+    'with a file named %s is refused whole',
+    async (name) => {
+      hub.announce(name);
+      expect((await failure('hf://Qwen/Tiny')).code).toBe('source_unavailable');
+      expect((await failure(`hf://Qwen/Tiny/${name}`)).code).toBe('invalid_config');
+      expect(readdirSync(folder)).toEqual([]);
+    },
+  );
+
   it('is brought once when several processes ask at the same time', async () => {
     const [a, b, c] = await Promise.all([1, 2, 3].map(() => pull('hf://Qwen/Tiny', options())));
     expect(a).toBe(b);

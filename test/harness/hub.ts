@@ -16,6 +16,8 @@ export type Hub = {
   stall: (name: string, afterBytes: number) => void;
   /** What the storage sends for this file from now on. */
   replace: (name: string, bytes: Uint8Array) => void;
+  /** Names a file that it does not have. */
+  announce: (name: string) => void;
   bytesSent: () => number;
   close: () => Promise<void>;
 };
@@ -29,6 +31,7 @@ export const hubCommit = 'c0ffee'.repeat(7).slice(0, 40);
 export async function serveHub(repository: string, folder: string, token?: string): Promise<Hub> {
   const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name))]));
   const digests = new Map([...files].map(([name, bytes]) => [name, digestOf(name, bytes)]));
+  const announced = ['README.md'];
   const cuts = new Map<string, number>();
   const stalls = new Map<string, number>();
   const seen: string[] = [];
@@ -70,7 +73,7 @@ export async function serveHub(repository: string, folder: string, token?: strin
       const description = {
         id: repository,
         sha: hubCommit,
-        siblings: [...files.keys(), 'README.md'].map((rfilename) => ({ rfilename })),
+        siblings: [...files.keys(), ...announced].map((rfilename) => ({ rfilename })),
       };
       return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(description));
     }
@@ -97,6 +100,7 @@ export async function serveHub(repository: string, folder: string, token?: strin
     leaked,
     cut: (name, afterBytes) => cuts.set(name, afterBytes),
     stall: (name, afterBytes) => stalls.set(name, afterBytes),
+    announce: (name) => void announced.push(name),
     replace: (name, bytes) => files.set(name, Buffer.from(bytes)),
     bytesSent: () => bytesSent,
     close: async () => {

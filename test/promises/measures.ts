@@ -9,6 +9,7 @@ import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
 import { adapters } from './measures/runtime/adapters.ts';
 import { batchRatio } from './measures/runtime/batch-ratio.ts';
+import { hostileFiles } from './measures/runtime/hostile-files.ts';
 import { parity } from './measures/runtime/parity.ts';
 import type { Measure } from './promise.ts';
 
@@ -24,6 +25,7 @@ export const measures: Readonly<Record<string, Measure>> = {
   'runtime.parity': parity,
   'runtime.batch-ratio': batchRatio,
   'runtime.adapters': adapters,
+  'runtime.hostile-files': hostileFiles,
   'router.overhead-ms': overheadMs,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,

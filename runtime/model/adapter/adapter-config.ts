@@ -2,7 +2,7 @@ import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { z } from 'zod';
 import { readBounded } from '../../bounded-file.ts';
-import { parseJsonObject } from '../json-object.ts';
+import { parseBoundedObject } from '../../bounded-json.ts';
 
 export const adapterConfigName = 'adapter_config.json';
 
@@ -52,7 +52,7 @@ export class AdapterConfig {
   /** Throws `invalid_model` for what is no configuration of PEFT, `unsupported_model` for what we would get wrong. */
   static read(folder: string): AdapterConfig {
     const text = readBounded(path.join(folder, adapterConfigName), adapterConfigName, configBytesMax);
-    const value = parseJsonObject(text, adapterConfigName, 'adapter');
+    const value = parseBoundedObject(text, adapterConfigName, 'adapter');
     const given = configSchema.safeParse(value);
     if (!given.success) {
       const [issue] = given.error.issues;

@@ -5,7 +5,7 @@ import type { AdapterMatrix } from '../../backend/backend.ts';
 import type { DecoderDescription } from '../family/family.ts';
 import { assertInside } from '../inside.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
-import type { TensorEntry, Weights } from '../weights/weights.ts';
+import { assertNumbers, type TensorEntry, type Weights } from '../weights/weights.ts';
 import { AdapterConfig, adapterConfigName, type AdapterScale } from './adapter-config.ts';
 import { moduleOf, projectionsOf, type Projection, type ProjectionShape } from './projection.ts';
 
@@ -113,14 +113,10 @@ function* matrices(weights: Weights, pairs: readonly Pair[]): Generator<AdapterM
   }
 }
 
-/** What is no number would spread: zero times it is no number either. */
+/** A scale may make of a number what is none: zero times it would spread. */
 function valuesOf(weights: Weights, entry: TensorEntry, scale: number): Float32Array {
   const values = weights.rows(entry, 0, entry.shape[0] ?? 0);
-  for (let at = 0; at < values.length; at += 1) {
-    const value = (values[at] ?? 0) * scale;
-    if (!(Math.abs(value) < 3.4e38))
-      throw new FleetError('invalid_model', `Tensor "${entry.name}" holds a value that is no number. Pull it again.`);
-    values[at] = value;
-  }
+  for (let at = 0; at < values.length; at += 1) values[at] = (values[at] ?? 0) * scale;
+  assertNumbers(entry.name, values);
   return values;
 }

@@ -9,6 +9,9 @@ export type DecoderTraits = Pick<DecoderDescription, 'queryKeyValueBias' | 'quer
 };
 
 const activations = ['silu', 'swish'];
+/** Eight times what Qwen's largest have of either: tables and graphs are made by them before a weight is read. */
+const layersMax = 1024;
+const headSizeMax = 1024;
 
 /** Reads the settings that all families of Llama's line share. */
 export function describeDecoder(settings: ModelSettings, traits: DecoderTraits): DecoderDescription {
@@ -47,11 +50,20 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
       },
     );
   }
+  const layers = settings.size('num_hidden_layers');
+  assertAtMost('head_dim', headSize, headSizeMax);
+  assertAtMost('num_hidden_layers', layers, layersMax);
+  const rmsNormEpsilon = settings.number('rms_norm_eps', 1e-6);
+  if (rmsNormEpsilon < 0) {
+    throw new FleetError('invalid_model', `rms_norm_eps is ${rmsNormEpsilon}; it must be 0 or more.`, {
+      param: 'rms_norm_eps',
+    });
+  }
   const rotary = readRotary(settings);
   const { interleavedInGguf, ...own } = traits;
   return {
     kind: 'decoder',
-    layers: settings.size('num_hidden_layers'),
+    layers,
     hiddenSize,
     feedForwardSize: settings.size('intermediate_size'),
     heads,
@@ -59,10 +71,15 @@ export function describeDecoder(settings: ModelSettings, traits: DecoderTraits):
     headSize,
     vocabularySize: settings.size('vocab_size'),
     contextLength: rotaryContextLength(settings.size('max_position_embeddings'), rotary),
-    rmsNormEpsilon: settings.number('rms_norm_eps', 1e-6),
+    rmsNormEpsilon,
     rotary,
     tiedHead: settings.flag('tie_word_embeddings', false),
     interleavedRotaryRows: interleavedInGguf && settings.format === 'gguf',
     ...own,
   };
+}
+
+function assertAtMost(setting: string, value: number, max: number): void {
+  if (value <= max) return;
+  throw new FleetError('unsupported_model', `${setting} is ${value}; at most ${max} is supported.`, { param: setting });
 }

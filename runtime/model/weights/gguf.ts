@@ -7,6 +7,7 @@ import {
   openedFiles,
   readExactly,
   tensorBytes,
+  tensorsMax,
   type OpenedFile,
   type TensorEntry,
 } from './weights.ts';
@@ -15,7 +16,6 @@ export type GgufFile = { metadata: ReadonlyMap<string, unknown>; weights: Weight
 
 const magic = 0x46554747;
 const versions = [2, 3];
-const tensorsMax = 100_000;
 const keysMax = 10_000;
 const arrayLengthMax = 4_000_000;
 /** In all lists together: four times what the largest vocabularies have in tokens, merges, types and scores. */

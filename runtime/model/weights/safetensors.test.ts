@@ -84,7 +84,7 @@ describe('a safetensors file', () => {
     ['announces a header as long as the universe', length(2n ** 63n), /9223372036854775808/],
     ['announces a header below nought', length(2n ** 64n - 1n), /18446744073709551615/],
     ['announces a header past its end', length(57n), /57 bytes/],
-    ['has a header that is no JSON', header('{"a":'), /not JSON/],
+    ['has a header that is no JSON', header('{"a":'), /not valid JSON/],
     ['has a header that is no object', header('[1]'), /object|damaged/],
     ['has a header that is null', header('null'), /object/],
     ['has an entry that is no object', header({ a: 7 }), /"a" is damaged/],

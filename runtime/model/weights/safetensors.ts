@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { FleetError } from '@qwenfleet/core/errors';
 import { isObject } from '@qwenfleet/core/json';
 import { readBounded } from '../../bounded-file.ts';
+import { parseBounded } from '../../bounded-json.ts';
 import { safetensorsTypes, type BlockType } from './block-type.ts';
 import {
   Weights,
@@ -12,11 +13,13 @@ import {
   openedFiles,
   readExactly,
   tensorBytes,
+  tensorsMax,
   type OpenedFile,
   type TensorEntry,
 } from './weights.ts';
 
-const headerBytesMax = 64 * 1024 * 1024;
+/** A tensor takes a hundred bytes or two of it: Qwen3-235B, of 36,000 tensors, has an index of 4 MB. */
+const headerBytesMax = 16 * 1024 * 1024;
 const shardsMax = 1_000;
 
 const entrySchema = z.object({
@@ -56,7 +59,7 @@ export function shardsOf(folder: string): string[] {
   const indexFile = path.join(folder, 'model.safetensors.index.json');
   if (!existsSync(indexFile)) return ['model.safetensors'];
   const text = readBounded(indexFile, 'model.safetensors.index.json', headerBytesMax);
-  const index = indexSchema.safeParse(parsed(text, 'model.safetensors.index.json'));
+  const index = indexSchema.safeParse(parseBounded(text, 'model.safetensors.index.json'));
   if (!index.success) throw new FleetError('invalid_model', 'model.safetensors.index.json has no weight_map.');
   const shards = [...new Set(Object.values(index.data.weight_map))].toSorted();
   const stray = shards.find((shard) => shard !== path.basename(shard) || shard.startsWith('.'));
@@ -125,24 +128,21 @@ function assertWhole(entries: readonly [string, Entry][], dataBytes: number, sha
 const isIndex = (dtype: string): boolean => dtype === 'I64';
 
 function entriesOf(header: Buffer, shard: string): [string, Entry][] {
-  const value = parsed(header.toString('utf8'), `The header of ${shard}`);
+  const value = parseBounded(header.toString('utf8'), `The header of ${shard}`);
   if (!isObject(value))
     throw new FleetError('invalid_model', `The header of ${shard} is not an object: the file is damaged.`);
-  return Object.entries(value)
-    .filter(([name]) => name !== '__metadata__')
-    .map(([name, given]) => {
-      const entry = entrySchema.safeParse(given);
-      if (entry.success) return [name, entry.data];
-      throw new FleetError('invalid_model', `The header's entry of tensor "${name}" is damaged.`);
-    });
-}
-
-function parsed(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FleetError('invalid_model', `${what} is not JSON: the file is damaged.`, { cause });
+  const given = Object.entries(value).filter(([name]) => name !== '__metadata__');
+  if (given.length > tensorsMax) {
+    throw new FleetError(
+      'invalid_model',
+      `The header of ${shard} names ${given.length} tensors; at most ${tensorsMax} are read. Use another checkpoint.`,
+    );
   }
+  return given.map(([name, value]) => {
+    const entry = entrySchema.safeParse(value);
+    if (entry.success) return [name, entry.data];
+    throw new FleetError('invalid_model', `The header's entry of tensor "${name}" is damaged.`);
+  });
 }
 
 function tensorOf(

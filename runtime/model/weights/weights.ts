@@ -14,6 +14,8 @@ export type TensorEntry = {
   bytes: number;
 };
 
+/** In a file: a few times what the largest models have, of which each expert has its own. */
+export const tensorsMax = 100_000;
 const rankMax = 4;
 const valuesMax = 2 ** 40;
 
@@ -63,11 +65,12 @@ export class Weights {
     return bytes;
   }
 
-  /** The same rows as float32. */
+  /** The same rows as float32. Throws `invalid_model` for values that are no numbers. */
   rows(tensor: TensorEntry, first: number, count: number): Float32Array {
     const raw = this.rawRows(tensor, first, count);
     const values = new Float32Array((raw.length / tensor.type.bytesPerBlock) * tensor.type.valuesPerBlock);
     tensor.type.decode(raw, values);
+    assertNumbers(tensor.name, values);
     return values;
   }
 
@@ -133,6 +136,13 @@ export function readExactly(file: number, into: Uint8Array, offset: number): voi
       throw new FleetError('invalid_model', 'The model file ended too early: it is truncated. Pull it again.');
     done += count;
   }
+}
+
+/** Throws `invalid_model` for values that are no numbers: what one of them is added to is none either. */
+export function assertNumbers(name: string, values: Float32Array): void {
+  for (const value of values)
+    if (!Number.isFinite(value))
+      throw new FleetError('invalid_model', `Tensor "${name}" holds a value that is no number. Pull it again.`);
 }
 
 /** Bytes that a tensor of this shape takes. Throws `invalid_model` for shapes that no honest file has. */

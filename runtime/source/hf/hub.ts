@@ -2,20 +2,24 @@ import { FleetError } from '@qwenfleet/core/errors';
 import { z } from 'zod';
 import { gitBlobOf, noteSha256, sha256Of } from '../digest.ts';
 import { assertOk, download, fetchFrom, send } from '../download.ts';
+import { isInside } from '../inside.ts';
 import type { PullOptions } from '../source.ts';
 import type { HubCache } from './cache.ts';
 
 /** A revision as it is at one moment: its commit and its files. */
 export type Snapshot = { commit: string; files: string[] };
 
+/** It becomes a path in the snapshot's folder. */
+const fileName = z.string().refine(isInside);
+
 export const snapshotSchema = z.object({
   commit: z.string().regex(/^[0-9a-f]{40}$/),
-  files: z.array(z.string()).max(10_000),
+  files: z.array(fileName).max(10_000),
 });
 
 const repositorySchema = z.object({
   sha: z.string().regex(/^[0-9a-f]{40}$/),
-  siblings: z.array(z.object({ rfilename: z.string() })).max(10_000),
+  siblings: z.array(z.object({ rfilename: fileName })).max(10_000),
 });
 
 const answerWithinMs = 10_000;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { isInside } from '../inside.ts';
 import { withLock } from '../lock.ts';
 import type { PullOptions, Source } from '../source.ts';
 import { HubCache } from './cache.ts';
@@ -25,7 +26,7 @@ export const hubSource: Source = {
   scheme: 'hf',
   async pull(rest, options) {
     const [, repository, file] = address.exec(rest) ?? [];
-    if (repository === undefined) {
+    if (repository === undefined || (file !== undefined && !isInside(file))) {
       throw new FleetError(
         'invalid_config',
         `model.uri: hf://${rest} is not hf://OWNER/NAME or hf://OWNER/NAME/FILE.gguf.`,

