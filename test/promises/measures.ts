@@ -10,6 +10,7 @@ import { scoreMs } from './measures/routing/score-ms.ts';
 import { adapters } from './measures/runtime/adapters.ts';
 import { batchRatio } from './measures/runtime/batch-ratio.ts';
 import { hostileFiles } from './measures/runtime/hostile-files.ts';
+import { gapSteps, ghostTokens } from './measures/runtime/leaving.ts';
 import { parity } from './measures/runtime/parity.ts';
 import type { Measure } from './promise.ts';
 
@@ -26,6 +27,8 @@ export const measures: Readonly<Record<string, Measure>> = {
   'runtime.batch-ratio': batchRatio,
   'runtime.adapters': adapters,
   'runtime.hostile-files': hostileFiles,
+  'runtime.ghost-tokens': ghostTokens,
+  'runtime.gap-steps': gapSteps,
   'router.overhead-ms': overheadMs,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,
