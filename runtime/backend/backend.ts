@@ -65,6 +65,8 @@ export interface Generator {
   step(step: Step): Promise<Float32Array>;
   /** Copies the first `tokens` cached tokens of one slot over another: keeps active slots adjacent, shares prefixes. */
   copySlot(from: number, to: number, tokens: number): void;
+  /** Exchanges the first `tokens` cached tokens of two slots; what one of them does not hold of these is nothing to go by. */
+  swapSlots(one: number, other: number, tokens: number): void;
   /** Frees everything once the step that runs is over. Later steps throw `engine_failed`; a second release does nothing. */
   release(): Promise<void>;
 }

@@ -237,7 +237,7 @@ export class Engine implements GenerationEngine {
     try {
       const logits = await this.#generator.step(scheduled.step);
       if (this.#abandoned) return;
-      this.#scheduler.computed(scheduled);
+      this.#copy(this.#scheduler.computed(scheduled));
       this.#drawn = 0;
       this.#accepted = 0;
       this.#take(scheduled, logits);
@@ -374,7 +374,10 @@ export class Engine implements GenerationEngine {
   }
 
   #copy(moves: readonly SlotMove[]): void {
-    for (const { from, to, tokens } of moves) this.#generator.copySlot(from, to, tokens);
+    for (const { from, to, tokens, back } of moves) {
+      if (back === undefined) this.#generator.copySlot(from, to, tokens);
+      else this.#generator.swapSlots(from, to, Math.max(tokens, back));
+    }
   }
 
   /** What fails for one sequence ends that one. */

@@ -11,8 +11,8 @@ const computedMin = 2;
 /** A prompt whose keys and values are in a slot, and the adapter that they were computed with. */
 type Entry = { slot: number; tokens: readonly number[]; weights: symbol | undefined };
 
-/** Rows to copy before the next step. */
-export type SlotMove = { from: number; to: number; tokens: number };
+/** Rows to copy before the next step; with `back`, so many rows of `to` come to `from` in exchange. */
+export type SlotMove = { from: number; to: number; tokens: number; back?: number };
 
 /**
  * Prompts of earlier requests, in slots that nobody uses: no memory is set aside for them. Pure: it only says what is where.

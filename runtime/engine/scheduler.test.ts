@@ -52,8 +52,7 @@ function turn(
   onAdmit(scheduler.admit());
   const scheduled = scheduler.next();
   if (!scheduled) return undefined;
-  scheduler.computed(scheduled);
-  const moves: SlotMove[] = [];
+  const moves = scheduler.computed(scheduled);
   const finished: Sequence[] = [];
   if (scheduled.step.wantLogits) {
     const { followers, moves: shared } = scheduler.share(scheduled);
@@ -224,6 +223,30 @@ describe('a scheduler', () => {
       { tokens: sequence.tokens.slice(0, 16), past: 0, wantLogits: false },
       { tokens: sequence.tokens.slice(16), past: 16, wantLogits: true },
     ]);
+  });
+
+  it('computes a long prompt to its end, however many short ones come and go beside it', () => {
+    const scheduler = new Scheduler({ ...limits, slots: 3 });
+    scheduler.add(sequenceOf(1, 2));
+    const long = sequenceOf(60);
+    scheduler.add(long);
+    for (let step = 0; step < 40 && long.phase !== 'decoding'; step += 1) {
+      if (scheduler.waiting.length < 2) scheduler.add(sequenceOf(1, 1));
+      turn(scheduler);
+    }
+    expect(long.phase).toBe('decoding');
+  });
+
+  it('computes the prompt of the better priority first, whatever has begun', () => {
+    const scheduler = new Scheduler({ ...limits, slots: 3 });
+    const [long, urgent] = [sequenceOf(60), sequenceOf(20, 2, { priority: -1 })];
+    scheduler.add(long);
+    turn(scheduler);
+    scheduler.add(urgent);
+    const done = Array.from({ length: 5 }, () => turn(scheduler)?.finished ?? []).flat();
+    expect(done).toEqual([urgent]);
+    expect(long).toMatchObject({ phase: 'prefilling', preemptions: 0 });
+    expect(long.cached).toBeGreaterThanOrEqual(8);
   });
 
   it('keeps its promises under any mix of arrivals, priorities, lengths and departures', () => {

@@ -33,7 +33,7 @@ export type ScheduledStep = {
  * Decides what the model computes next. Pure: no clock, no I/O, only the order of calls.
  *
  * Sequences in use of a slot are adjacent, `running[i]` in slot i, and those that decode come before those that still
- * prefill; so one decode step is one range of slots. A prompt is computed in chunks, and a chunk alternates with a decode
+ * prefill; so one decode step is one range of slots. Prompts are computed in the order of turns, in chunks, and a chunk alternates with a decode
  * step: running streams never wait for more than one chunk, which shrinks as the context behind it grows.
  *
  * Slots go by priority, then by arrival. When all are taken, one that waits may preempt one of strictly worse priority,
@@ -133,7 +133,7 @@ export class Scheduler {
   /** The next step, or undefined when nothing runs. */
   next(): ScheduledStep | undefined {
     const decoding = this.running.filter((sequence) => sequence.phase === 'decoding');
-    const prefilling = this.running[decoding.length];
+    const [prefilling] = this.running.slice(decoding.length).toSorted(byTurn);
     if (prefilling && (this.#prefillTurn || decoding.length === 0)) {
       this.#prefillTurn = false;
       return this.#prefill(prefilling, decoding.length > 0);
@@ -142,14 +142,19 @@ export class Scheduler {
     return decoding.length === 0 ? undefined : decode(decoding);
   }
 
-  /** Books what a step has computed; a prompt that is whole goes on to decode, and so does what was preempted. */
-  computed({ step, sequences, drafts = [] }: ScheduledStep): void {
+  /**
+   * Books what a step has computed; a prompt that is whole goes on to decode, and so does what was preempted.
+   * @returns the copies that bring it to those that decode, to be made in order before the next step.
+   */
+  computed({ step, sequences, drafts = [] }: ScheduledStep): SlotMove[] {
     const [row] = step.rows;
     // What wrong guesses have written lies behind `cached`, where the next step writes over it.
     for (const each of sequences) each.cached += (row?.tokens.length ?? 0) - drafts.length;
     const [sequence] = sequences;
-    // The first that prefills stands right behind those that decode, so the range stays whole.
-    if (sequence?.phase === 'prefilling' && sequence.cached >= sequence.tokens.length) sequence.phase = 'decoding';
+    if (sequence?.phase !== 'prefilling' || sequence.cached < sequence.tokens.length) return [];
+    const moves = this.#toFront(sequence, sequence.cached);
+    sequence.phase = 'decoding';
+    return moves;
   }
 
   /** A guess was right: what was computed of it counts. */
@@ -168,7 +173,7 @@ export class Scheduler {
     const tokens = sequence.request.promptTokens.length;
     const waiting = this.running.filter((other) => other.phase === 'prefilling' && sharePrompt(sequence, other));
     for (const follower of waiting) {
-      if (!this.#toFront(follower)) continue;
+      moves.push(...this.#toFront(follower, 0));
       follower.phase = 'decoding';
       follower.cached = tokens;
       followers.push(follower);
@@ -177,17 +182,22 @@ export class Scheduler {
     return { followers, moves };
   }
 
-  /** Makes a sequence the first of those that prefill; false when the first has computed something that would have to move. */
-  #toFront(sequence: Sequence): boolean {
+  /**
+   * Makes a sequence the first of those that prefill, right behind those that decode, so that their range stays whole.
+   * @param kept rows of its slot that it still needs
+   */
+  #toFront(sequence: Sequence, kept: number): SlotMove[] {
     const at = this.running.indexOf(sequence);
     const front = this.running.findIndex(({ phase }) => phase === 'prefilling');
     const first = this.running[front];
-    if (!first || first === sequence) return first === sequence;
-    if (first.cached > 0) return false;
+    if (!first || first === sequence) return [];
     [first.slot, sequence.slot] = [at, front];
     this.running[at] = first;
     this.running[front] = sequence;
-    return true;
+    const [here, there] = [kept, first.cached];
+    if (here > 0 && there > 0) return [{ from: at, to: front, tokens: here, back: there }];
+    if (here > 0) return [{ from: at, to: front, tokens: here }];
+    return there > 0 ? [{ from: front, to: at, tokens: there }] : [];
   }
 
   /**

@@ -20,6 +20,7 @@ const constant = (logits: readonly [number, number]): Generator => ({
   memoryBytes: 0,
   step: async ({ rows }: Step) => Float32Array.from(rows.flatMap(({ tokens }) => tokens.flatMap(() => [...logits]))),
   copySlot: () => undefined,
+  swapSlots: () => undefined,
   release: async () => undefined,
 });
 

@@ -87,6 +87,17 @@ describe.each(backends)('a generator: %s', (_name, make) => {
     near(await prefill(2, [3], 12), here);
   });
 
+  it('exchanges two slots of different lengths, so that both go on in the other’s place', async () => {
+    model = await make();
+    const [short, long] = [prompt(5, 5), prompt(12, 6)];
+    const alone = [await prefill(3, [...short, 3]), await prefill(3, [...long, 3])];
+    await prefill(0, short);
+    await prefill(2, long);
+    model.swapSlots(0, 2, 12);
+    near(await prefill(2, [3], 5), alone[0] ?? new Float32Array());
+    near(await prefill(0, [3], 12), alone[1] ?? new Float32Array());
+  });
+
   it('shares a beginning between sequences that then differ', async () => {
     model = await make();
     const shared = prompt(20, 6);

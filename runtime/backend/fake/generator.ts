@@ -72,6 +72,17 @@ export class FakeGenerator implements Generator {
     this.#written[to] = { ...source, tokens: source.tokens.slice(0, tokens) };
   }
 
+  swapSlots(one: number, other: number, tokens: number): void {
+    if (this.#busy) throw new Error('slots were exchanged during a step');
+    const [first, second] = [one, other].map((slot) => {
+      const written = this.#written[slot] ?? { tokens: [], adapter: 0 };
+      return { ...written, tokens: written.tokens.slice(0, tokens) };
+    });
+    if (!first || !second) return;
+    this.#written[one] = second;
+    this.#written[other] = first;
+  }
+
   async release(): Promise<void> {
     this.released = true;
     await this.#running;

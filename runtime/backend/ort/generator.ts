@@ -132,18 +132,31 @@ export class OrtGenerator implements Generator {
   }
 
   copySlot(from: number, to: number, tokens: number): void {
+    this.#eachHead(from, to, tokens, (source, target) => target.set(source));
+  }
+
+  swapSlots(one: number, other: number, tokens: number): void {
+    this.#eachHead(one, other, tokens, (first, second) => {
+      const kept = first.slice();
+      first.set(second);
+      second.set(kept);
+    });
+  }
+
+  /** The rows of the first tokens in both slots, for each head of each plane. */
+  #eachHead(from: number, to: number, tokens: number, act: (source: Uint8Array, target: Uint8Array) => void): void {
     const slots = [from, to].every((slot) => Number.isInteger(slot) && slot >= 0 && slot < this.slots);
     if (this.#released || !slots || !(tokens >= 0 && tokens <= this.slotTokens))
       throw new FleetError('engine_failed', 'A copy was asked for that does not fit the cache.');
     const { keyValueHeads, headSize, layers } = this.#shape;
     const head = this.slotTokens * headSize * floatBytes;
     const slot = keyValueHeads * head;
-    const bytes = new Uint8Array(this.#cache.buffer);
+    const length = tokens * headSize * floatBytes;
     for (let plane = 0; plane < 2 * layers; plane += 1) {
       for (let index = 0; index < keyValueHeads; index += 1) {
-        const source = plane * this.#plane() + from * slot + index * head;
-        const target = plane * this.#plane() + to * slot + index * head;
-        bytes.copyWithin(target, source, source + tokens * headSize * floatBytes);
+        const at = plane * this.#plane() + index * head;
+        const rows = (of: number): Uint8Array => new Uint8Array(this.#cache.buffer, at + of * slot, length);
+        act(rows(from), rows(to));
       }
     }
   }
