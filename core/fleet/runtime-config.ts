@@ -29,6 +29,12 @@ export type AdapterReference = z.infer<typeof adapterReferenceSchema>;
 /** A file beside a runtime's configuration whose weights count instead of the configuration's own. */
 export const modelFileName = 'model.json';
 
+const draftTokensMax = 16;
+const draftTokens = {
+  error: ({ input }: { input?: unknown }) =>
+    `${JSON.stringify(input)} is no number of drafts; give a whole one from 0 (off) to ${draftTokensMax}`,
+};
+
 /** What one runtime process serves. Rendered by the operator from a QwenDeployment, read by `runtime/main.ts`. */
 export const runtimeConfigSchema = z.strictObject({
   /** The name clients ask for. */
@@ -59,7 +65,7 @@ export const runtimeConfigSchema = z.strictObject({
       speculation: z
         .strictObject({
           /** Guesses in one step, at most; 0 is off. */
-          maxDraftTokens: z.int().min(0).max(16),
+          maxDraftTokens: z.int(draftTokens).min(0, draftTokens).max(draftTokensMax, draftTokens),
         })
         .optional(),
     })

@@ -1,5 +1,6 @@
 // npm run bench:drafts [-- --quantization int8,float32 --drafts 8 --tokens 120 --rounds 5 --threads N --json]:
-// tokens a second with and without drafts by prompt lookup, of the demo's model, on a text that copies and on one that does not.
+// tokens a second, and CPU time a token, with and without drafts by prompt lookup, of the demo's model, on a text that
+// copies and on one that does not.
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -66,13 +67,17 @@ else if (!isCount(rounds, roundsMax)) refuse(`--rounds ${values.rounds} is no nu
 else if (!isCount(threads, threadsMax)) refuse(`--threads ${values.threads} is no number from 1 to ${threadsMax}`);
 else await bench();
 
-/** Tokens a second after the first; guesses of one answer, and how many of them were right. */
+/**
+ * Tokens a second after the first; how many times as many, and how much of the CPU time a token, with drafts; guesses of
+ * one answer, and how many of them were right.
+ */
 type Row = {
   quantization: string;
   text: string;
   without: Spread;
   with: Spread;
   timesAsFast: Spread;
+  cpu: Spread;
   drafted: number;
   accepted: number;
 };
@@ -103,20 +108,27 @@ async function measured(
   prompt: readonly number[],
   cost: DraftSettings['cost'],
 ): Promise<Omit<Row, 'quantization' | 'text'>> {
-  const found: { plain: number[]; drafting: number[] } = { plain: [], drafting: [] };
+  const found: Record<'plain' | 'drafting', { perSecond: number; cpuMs: number }[]> = { plain: [], drafting: [] };
   let last = { drafted: 0, accepted: 0 };
   for (let round = -1; round < rounds; round += 1) {
     const order = round % 2 === 0 ? (['plain', 'drafting'] as const) : (['drafting', 'plain'] as const);
     for (const way of order) {
       const settings = way === 'plain' ? undefined : { tokensMax: drafts, cost };
-      const { perSecond, ...counted } = await answered(generator, prompt, settings);
+      const { perSecond, cpuMs, ...counted } = await answered(generator, prompt, settings);
       if (way === 'drafting') last = counted;
-      if (round >= 0) found[way].push(perSecond);
+      if (round >= 0) found[way].push({ perSecond, cpuMs });
     }
   }
-  const ratios = found.drafting.map((perSecond, round) => perSecond / (found.plain[round] ?? Number.NaN));
-  const spreads = { without: spreadOf(found.plain), with: spreadOf(found.drafting), timesAsFast: spreadOf(ratios) };
-  return { ...spreads, ...last };
+  const ratioOf = (what: 'perSecond' | 'cpuMs'): Spread =>
+    spreadOf(found.drafting.map((of, round) => of[what] / (found.plain[round]?.[what] ?? Number.NaN)));
+  const rates = (way: 'plain' | 'drafting'): Spread => spreadOf(found[way].map(({ perSecond }) => perSecond));
+  return {
+    without: rates('plain'),
+    with: rates('drafting'),
+    timesAsFast: ratioOf('perSecond'),
+    cpu: ratioOf('cpuMs'),
+    ...last,
+  };
 }
 
 /** An engine of its own for each answer: it knows of no earlier prompt. */
@@ -124,8 +136,9 @@ async function answered(
   generator: Generator,
   prompt: readonly number[],
   settings: DraftSettings | undefined,
-): Promise<{ perSecond: number; drafted: number; accepted: number }> {
+): Promise<{ perSecond: number; cpuMs: number; drafted: number; accepted: number }> {
   let [drafted, accepted] = [0, 0];
+  let prefilled = process.cpuUsage();
   const engine = new Engine({
     generator,
     clock: systemClock,
@@ -133,13 +146,15 @@ async function answered(
     queueMax: 1,
     drafts: settings,
     onStep: (step) => {
+      if (step.kind === 'prefill') prefilled = process.cpuUsage();
       drafted += step.drafted;
       accepted += step.accepted;
     },
   });
   const { end } = await collect(engine, requestOf(prompt, { maxTokens: tokens, sampling: plainSampling }));
   const perSecond = ((end.completionTokens - 1) / (end.totalMs - end.firstTokenMs)) * 1000;
-  return { perSecond, drafted, accepted };
+  const { user, system } = process.cpuUsage(prefilled);
+  return { perSecond, cpuMs: (user + system) / 1000 / (end.completionTokens - 1), drafted, accepted };
 }
 
 function print(rows: readonly Row[]): void {
@@ -153,6 +168,7 @@ function print(rows: readonly Row[]): void {
     { title: 'WITHOUT, TOKENS/S', align: 'right' },
     { title: 'WITH, TOKENS/S', align: 'right' },
     { title: 'TIMES AS FAST', align: 'right' },
+    { title: 'CPU A TOKEN', align: 'right' },
     { title: 'GUESSED', align: 'right' },
     { title: 'RIGHT', align: 'right' },
   ] as const;
@@ -162,6 +178,7 @@ function print(rows: readonly Row[]): void {
     showSpread(row.without, 1),
     showSpread(row.with, 1),
     showSpread(row.timesAsFast),
+    showSpread(row.cpu),
     String(row.drafted),
     String(row.accepted),
   ]);
