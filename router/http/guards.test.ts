@@ -69,6 +69,7 @@ describe('an endpoint with keys', () => {
       '/v1/models',
       '/v1/models/small',
       '/v1/pools',
+      '/v1/responses',
       '/v1/route/explain',
     ]);
   });

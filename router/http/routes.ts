@@ -4,8 +4,11 @@ import {
   completionRequestSchema,
   embeddingRequestSchema,
   parseRequest,
+  type ChatRequest,
+  type CompletionRequest,
 } from '@qwenfleet/core/openai/request';
 import type { z } from 'zod';
+import { responsesRequestSchema, toChat } from '../responses/request.ts';
 import { embeddingPool, route } from '../routing.ts';
 import type { RouterService } from '../service.ts';
 import { rawMembers } from '../upstream/request-body.ts';
@@ -14,6 +17,7 @@ import { readBody } from './body.ts';
 import type { App, RouteContext } from './context.ts';
 import { modelList, poolList } from './listing.ts';
 import { only } from './only.ts';
+import { asResponses } from './responses.ts';
 
 /** What the fleet says of itself. */
 export function addListing(app: App, service: RouterService): void {
@@ -43,6 +47,7 @@ export function addListing(app: App, service: RouterService): void {
 export function addAnswers(app: App, service: RouterService): void {
   addGenerating(app, service, '/v1/chat/completions', chatRequestSchema);
   addGenerating(app, service, '/v1/completions', completionRequestSchema);
+  addResponses(app, service);
   only(app, 'POST', '/v1/embeddings', async (c) => {
     const { request, asked } = await read(c, service, { path: '/v1/embeddings', schema: embeddingRequestSchema });
     const pool = embeddingPool(request.model, service.fleet);
@@ -56,15 +61,29 @@ function addGenerating(
   path: AnswerPath,
   schema: typeof chatRequestSchema | typeof completionRequestSchema,
 ): void {
-  const { fleet, policy, telemetry } = service;
   only(app, 'POST', path, async (c) => {
     const { request, asked } = await read(c, service, { path, schema });
-    const { pool, decision } = route(request, fleet, { policy, objective: service.config.objective });
-    const ready = { ...asked, stream: request.stream === true };
-    if (request.model !== 'auto') return answer(service, ready, { pool, decision });
-    telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
-    return answerAuto(service, ready, { request, choice: { pool, decision } });
+    return generate(service, { ...asked, stream: request.stream === true }, request);
   });
+}
+
+/** OpenAI's newer way to ask, answered by a chat. */
+function addResponses(app: App, service: RouterService): void {
+  only(app, 'POST', '/v1/responses', async (c) => {
+    const path = '/v1/chat/completions';
+    const { request, asked } = await read(c, service, { path, schema: responsesRequestSchema });
+    const chat = toChat(request);
+    const members = rawMembers(JSON.stringify(chat));
+    return asResponses(request, await generate(service, { ...asked, members, stream: chat.stream === true }, chat));
+  });
+}
+
+function generate(service: RouterService, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+  const { fleet, policy, telemetry } = service;
+  const { pool, decision } = route(request, fleet, { policy, objective: service.config.objective });
+  if (request.model !== 'auto') return answer(service, asked, { pool, decision });
+  telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
+  return answerAuto(service, asked, { request, choice: { pool, decision } });
 }
 
 /** Reads and checks a request once. What goes on to the pool is what the client wrote. */
