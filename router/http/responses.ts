@@ -32,6 +32,8 @@ function eventsOf(request: ResponsesRequest, body: ReadableStream<Uint8Array>): 
           if (next.done) return controller.close();
           const text = eventsFor(next.value);
           if (text !== '') return controller.enqueue(Buffer.from(text));
+          // Of comments there is nothing to put into other words.
+          if (next.value[0] === colon) return controller.enqueue(next.value);
         }
       },
       cancel: () => reader.cancel(),
@@ -39,6 +41,8 @@ function eventsOf(request: ResponsesRequest, body: ReadableStream<Uint8Array>): 
     { highWaterMark: 0 },
   );
 }
+
+const colon = 0x3a;
 
 const noChunk = {
   message: 'The pool sent an event that is none of a chat.',

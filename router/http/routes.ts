@@ -15,6 +15,7 @@ import { rawMembers } from '../upstream/request-body.ts';
 import { answer, answerAuto, type AnswerPath, type Asked } from './answer.ts';
 import { readBody } from './body.ts';
 import type { App, RouteContext } from './context.ts';
+import { keptAlive } from './keep-alive.ts';
 import { modelList, poolList } from './listing.ts';
 import { only } from './only.ts';
 import { asResponses } from './responses.ts';
@@ -81,9 +82,11 @@ function addResponses(app: App, service: RouterService): void {
 function generate(service: RouterService, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
   const { fleet, policy, telemetry } = service;
   const { pool, decision } = route(request, fleet, { policy, objective: service.config.objective });
-  if (request.model !== 'auto') return answer(service, asked, { pool, decision });
+  const { stream, header } = asked;
+  const alive = { stream, header, clock: service.clock, everyMs: pool.config.hold.keepAliveMs };
+  if (request.model !== 'auto') return keptAlive(answer(service, asked, { pool, decision }), alive);
   telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
-  return answerAuto(service, asked, { request, choice: { pool, decision } });
+  return keptAlive(answerAuto(service, asked, { request, choice: { pool, decision } }), alive);
 }
 
 /** Reads and checks a request once. What goes on to the pool is what the client wrote. */
