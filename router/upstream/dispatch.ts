@@ -89,8 +89,8 @@ async function tryOnce(
   tried: Set<string>,
   parts: DispatchParts,
 ): Promise<Tried> {
-  const { signal, bytes, header } = asked;
-  const lease = await pool.acquire({ bytes, signal, tried, header });
+  const { signal, bytes, header, stream } = asked;
+  const lease = await pool.acquire({ bytes, signal, stream, tried, header });
   tried.add(lease.id);
   try {
     // Read now: the pool may have been given another model while the request waited.

@@ -68,6 +68,47 @@ describe('a pool with replicas', () => {
     expect((await acquire(new Set([a, b]))).url).toBe(a);
   });
 
+  it('leaves one alone whose streams wait while it says nothing, as long as there is another', async () => {
+    const { clock, pool } = started({ concurrency: 8 }, [a, b]);
+    const ask = (): Promise<Lease> => pool.acquire({ bytes: 1, signal, stream: true });
+    const next = async (): Promise<string> => {
+      const lease = await ask();
+      lease.began();
+      lease.release(answered);
+      return lease.url;
+    };
+    const [hanging, running] = [await ask(), await ask()];
+    expect([hanging.url, running.url]).toEqual([a, b]);
+    running.began();
+    const more = [await ask(), await ask()];
+    expect(more.map(({ url }) => url)).toEqual([a, b]);
+    more[1]?.release(answered);
+    await clock.advance(2_001);
+    running.heard();
+    const third = await ask();
+    third.began();
+    expect([third.url, await next(), await next()]).toEqual([b, b, b]);
+    hanging.began();
+    more[0]?.release(answered);
+    expect(await next()).toBe(a);
+  });
+
+  it('asks the silent where everybody is', async () => {
+    const { clock, pool } = started({ concurrency: 2 }, [a]);
+    await pool.acquire({ bytes: 1, signal, stream: true });
+    await clock.advance(60_000);
+    expect((await pool.acquire({ bytes: 1, signal, stream: true })).url).toBe(a);
+  });
+
+  it('expects no early word of an answer that comes whole', async () => {
+    const { clock, pool, acquire } = started({ concurrency: 8 }, [a, b]);
+    const whole = await acquire();
+    await clock.advance(60_000);
+    const [second, third] = [await acquire(), await acquire()];
+    expect([whole.url, second.url, third.url]).toEqual([a, b, a]);
+    expect(pool.report.inFlight).toBe(3);
+  });
+
   it('sends a retry to the failed one rather than nowhere', async () => {
     const { acquire } = started({ concurrency: 1 }, [a, b]);
     const running = await acquire(new Set([a]));

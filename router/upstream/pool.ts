@@ -26,10 +26,19 @@ export type Lease = {
   revision: string | undefined;
   /** The first byte of a stream has come. */
   began: () => void;
+  /** More of it has come. */
+  heard: () => void;
   release: (outcome: Outcome) => void;
 };
 
-export type Acquiring = { bytes: number; signal: AbortSignal; tried?: ReadonlySet<string>; header?: HeaderReader };
+export type Acquiring = {
+  bytes: number;
+  signal: AbortSignal;
+  /** Its first byte is expected soon, and not with its last. */
+  stream?: boolean;
+  tried?: ReadonlySet<string>;
+  header?: HeaderReader;
+};
 
 export type PoolStatusWord = 'ready' | 'starting' | 'scaled-to-zero' | 'unavailable';
 export type PoolParts = { clock: Clock; rng: Rng; onWake: () => void };
@@ -40,7 +49,7 @@ const nowhere: PoolEndpoints = { endpoints: [], desired: 0, starting: 0, wakeabl
 /** One pool: its replicas, and the requests that wait for one of them. */
 export class UpstreamPool {
   readonly #parts: PoolParts;
-  readonly #queue: HoldQueue<Held & Asking, Lease>;
+  readonly #queue: HoldQueue<Held & Asking & { stream: boolean }, Lease>;
   readonly #replicas: ReplicaSet;
   readonly #tally = new Tally();
   /** What its requests may cost in attempts. */
@@ -97,14 +106,14 @@ export class UpstreamPool {
    * Throws `pool_unavailable` when there will be none or came none, `queue_full` when too many wait or every replica
    * stays busy, and the signal's reason when the client leaves.
    */
-  async acquire({ bytes, signal, tried = new Set(), header = noHeader }: Acquiring): Promise<Lease> {
+  async acquire({ bytes, signal, stream = false, tried = new Set(), header = noHeader }: Acquiring): Promise<Lease> {
     const nowMs = this.#parts.clock.nowMs();
     this.#lastMs = nowMs;
     const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
     if (refusal) throw refusal;
-    const asking = { ticket: this.#parts.rng(), tried, header };
+    const asking = { ticket: this.#parts.rng(), tried, header, stream };
     const replica = this.#queue.length === 0 ? this.#replicas.choose(asking, nowMs) : undefined;
-    if (replica) return this.#lease(replica);
+    if (replica) return this.#lease(replica, stream);
     const promise = this.#queue.add(
       { ...asking, bytes, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
       Math.max(retryAfterMsMin, this.waitMs),
@@ -174,23 +183,35 @@ export class UpstreamPool {
     };
   }
 
-  #lease(replica: Replica): Lease {
+  #lease(replica: Replica, stream: boolean): Lease {
+    const { silence } = replica;
+    let waits = stream;
+    const settle = (): void => {
+      if (waits) silence.settled();
+      waits = false;
+    };
     const sentMs = this.#parts.clock.nowMs();
     const { id, url, revision } = replica;
     this.#replicas.take(replica);
     this.#tally.sent(revision);
+    if (stream) silence.asked(sentMs);
     let held = true;
     return {
       id,
       url,
       revision,
       began: () => {
+        const nowMs = this.#parts.clock.nowMs();
         replica.health.began();
-        this.#tally.began(revision, this.#parts.clock.nowMs() - sentMs);
+        silence.heard(nowMs);
+        settle();
+        this.#tally.began(revision, nowMs - sentMs);
       },
+      heard: () => silence.heard(this.#parts.clock.nowMs()),
       release: (outcome) => {
         if (!held) return;
         held = false;
+        settle();
         const nowMs = this.#parts.clock.nowMs();
         this.#lastMs = nowMs;
         this.#replicas.release(replica, outcome, sentMs);
@@ -207,7 +228,7 @@ export class UpstreamPool {
     this.#queue.serve(
       (asking) => {
         const replica = this.#replicas.choose(asking, nowMs);
-        return replica && this.#lease(replica);
+        return replica && this.#lease(replica, asking.stream);
       },
       () => this.#replicas.hasRoom(nowMs),
     );

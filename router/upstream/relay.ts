@@ -85,7 +85,7 @@ function byteStream(parts: StreamParts): ByteStream {
 }
 
 async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, void> {
-  const { first, rest, events, pool, signal, ending } = parts;
+  const { first, rest, events, lease, pool, signal, ending } = parts;
   let outcome: Outcome = { kind: 'left' };
   try {
     for (let chunk = first; ;) {
@@ -94,6 +94,7 @@ async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, voi
       if (events.finished) break;
       const next = await rest.next();
       if (next.done) break;
+      lease.heard();
       chunk = next.value;
     }
     if (!events.finished) throw brokeOff(pool);

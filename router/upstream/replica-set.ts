@@ -6,6 +6,7 @@ import { armsOf, askedFor, drawArms, mayAnswer, weightOf, type HeaderReader } fr
 import { leastLoaded } from '../policy/least-load/choose.ts';
 import { Health } from './health.ts';
 import type { Outcome } from './outcome.ts';
+import { Silence } from './silence.ts';
 
 export type Replica = {
   id: string;
@@ -15,6 +16,7 @@ export type Replica = {
   concurrency: number;
   inFlight: number;
   readonly health: Health;
+  readonly silence: Silence;
 };
 
 /** What a request brings to the choice of its replica. */
@@ -57,7 +59,7 @@ export class ReplicaSet {
     const before = new Map(this.#replicas.map((replica) => [replica.id, replica]));
     this.#replicas = [...new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])).values()].map((endpoint) => {
       const { id, url, state, revision } = endpoint;
-      const known = before.get(id) ?? { id, inFlight: 0, health: new Health() };
+      const known = before.get(id) ?? { id, inFlight: 0, health: new Health(), silence: new Silence() };
       before.delete(id);
       return Object.assign(known, {
         url: baseOf(url),
@@ -119,7 +121,13 @@ export class ReplicaSet {
     const { tried } = asking;
     const open = this.ready.filter(({ health }) => health.open(nowMs));
     const fresh = tried.size === 0 ? open : open.filter(({ id }) => !tried.has(id));
-    return this.#among(fresh, asking) ?? (tried.size === 0 ? undefined : this.#among(open, asking));
+    const lively = fresh.filter(({ silence }) => !silence.tooLong(nowMs));
+    // Silence is a reason to prefer others, and none to turn anybody away.
+    for (const replicas of [lively, fresh, open]) {
+      const found = this.#among(replicas, asking);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** Percent of the requests that a revision gets; undefined without weights. */
