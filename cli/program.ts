@@ -5,6 +5,7 @@ import { profiles, type Profile } from './up/profile.ts';
 import { processTerminal, Terminal } from './terminal.ts';
 import packageJson from './package.json' with { type: 'json' };
 
+type QualityOptions = { revision?: string; text?: string[]; kvCacheDtype?: 'float32' | 'int8'; json?: boolean };
 type Reach = { url?: string; port?: number; json?: boolean };
 
 /** Each command's code is loaded when it is called, so that --help and a typing error cost nothing. */
@@ -143,8 +144,9 @@ function addModelCommands(program: Command, terminal: Terminal, done: (exit: Exi
     .description('measure what each quantisation of a model loses against float32')
     .argument('<uri>', 'where the weights are, as for pull')
     .option('--revision <name>', 'branch, tag or commit of a hub repository')
+    .addOption(new Option('--kv-cache-dtype <type>', 'what keys and values are kept as').choices(['float32', 'int8']))
     .option('--text <file...>', 'what to read (default: data/quality, English and Chinese)')
-    .action(async (uri: string, options: { revision?: string; text?: string[]; json?: boolean }) => {
+    .action(async (uri: string, options: QualityOptions) => {
       const { modelsQuality } = await load.quality();
       const { cacheDir } = readCliConfig();
       done(await modelsQuality(uri, { ...options, cacheDir, terminal: talking(terminal, options.json) }));

@@ -58,17 +58,28 @@ export async function loadServedModel(
   const { location, revision, merge } = await pulled(reference, parts);
   const model = withMerged(readModel(location), merge);
   if (parts.like) assertLike(model, parts.like);
-  const { slots, threads, speculation } = config.engine;
+  const { kvCacheDtype, slots, threads, speculation } = config.engine;
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
   if (parts.freeBytes !== undefined)
-    assertFits(memoryBytesMin(model.description, { quantization, slots, slotTokens }), parts.freeBytes);
+    assertFits(memoryBytesMin(model.description, { quantization, kvCacheDtype, slots, slotTokens }), parts.freeBytes);
   const text = readText(model);
   await tryText(text.files, parts.signal);
   const { signal, onProgress } = parts;
   const adapters = config.adapters && { places: config.adapters.places, rankMax: config.adapters.rankMax };
   const draftTokensMax = speculation?.maxDraftTokens;
-  const options = { slots, slotTokens, threads, quantization, cacheDir, signal, onProgress, adapters, draftTokensMax };
+  const options = {
+    kvCacheDtype,
+    slots,
+    slotTokens,
+    threads,
+    quantization,
+    cacheDir,
+    signal,
+    onProgress,
+    adapters,
+    draftTokensMax,
+  };
   const digest = await weightsDigest(model, cacheDir);
   const loaded = await loadModel(model, options);
   try {

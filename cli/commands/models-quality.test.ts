@@ -16,9 +16,9 @@ afterAll(() =>
 const short = path.join(folder, 'short.txt');
 writeFileSync(short, 'A few words, and a few more. '.repeat(10));
 
-async function quality(uri: string, files: string[] | undefined, json = false): Promise<string> {
+async function quality(uri: string, files: string[] | undefined, json = false, kvCacheDtype?: 'int8'): Promise<string> {
   const { terminal, out } = captureTerminal(json ? { json } : {});
-  await modelsQuality(uri, { text: files, cacheDir, terminal });
+  await modelsQuality(uri, { text: files, kvCacheDtype, cacheDir, terminal });
   return out();
 }
 
@@ -41,6 +41,18 @@ describe('models quality', () => {
     expect(int8?.meanKl).toBeGreaterThan(0);
     expect(int4?.meanKl).toBeGreaterThan(int8?.meanKl ?? Infinity);
     expect(new Set(rows.map(({ tokens }) => tokens)).size).toBe(1);
+  });
+
+  it('measures what a cache in int8 loses, of the weights in float32 too', async () => {
+    const rows = (await quality(`file://${text}`, [short], true, 'int8'))
+      .trim()
+      .split('\n')
+      .map((row) => JSON.parse(row) as QualityRow);
+    const kinds = rows.map(({ quantization, kvCacheDtype }) => `${quantization} ${kvCacheDtype}`);
+    expect(kinds).toEqual(['float32 float32', 'float32 int8', 'int8 int8', 'int4 int8']);
+    expect(rows[1]?.meanKl).toBeGreaterThan(0);
+    expect(rows[1]?.meanKl).toBeLessThan(0.001);
+    expect(await quality(`file://${text}`, [short], false, 'int8')).toMatch(/^float32, cache int8 /m);
   });
 
   it('reads English and Chinese when nothing else is given', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { quantizations, type Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { quantizations, type KvCacheDtype, type Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { Generator } from '@qwenfleet/runtime/backend/backend';
 import { readSourceConfig } from '@qwenfleet/runtime/config';
 import { loadModel } from '@qwenfleet/runtime/model/load';
@@ -18,6 +18,8 @@ export type ModelsQualityOptions = {
   revision?: string | undefined;
   /** Files to read instead of the texts that come along. */
   text?: readonly string[] | undefined;
+  /** What those that are measured keep keys and values as; the weights in float32 keep float32. */
+  kvCacheDtype?: KvCacheDtype | undefined;
   cacheDir: string;
   terminal: Terminal;
 };
@@ -28,7 +30,7 @@ const windowTokens = 256;
 const chunkTokens = 16;
 const ownTexts = ['english', 'chinese'].map((name) => new URL(`../../data/quality/${name}.txt`, import.meta.url));
 
-export type QualityRow = { quantization: Quantization; megabytes: number } & Quality;
+export type QualityRow = { quantization: Quantization; kvCacheDtype: KvCacheDtype; megabytes: number } & Quality;
 
 /** What each quantisation of a model costs, against its float32 weights, on English and Chinese text. */
 export async function modelsQuality(uri: string, options: ModelsQualityOptions): Promise<Exit> {
@@ -46,7 +48,7 @@ export async function modelsQuality(uri: string, options: ModelsQualityOptions):
         remedy: 'Give a model that makes text.',
       });
     const tokens = tokensOf(model, options.text ?? ownTexts);
-    const rows = await measured(model, tokens, cacheDir, progress);
+    const rows = await measured(model, tokens, options, progress);
     progress.stop();
     if (terminal.json) rows.forEach((row) => terminal.printJson(row));
     else terminal.print(renderQuality(rows, terminal.width));
@@ -75,21 +77,29 @@ function textOf(file: string | URL): string {
 async function measured(
   model: OpenModel,
   tokens: readonly number[],
-  cacheDir: string,
+  { cacheDir, kvCacheDtype = 'float32' }: ModelsQualityOptions,
   progress: Progress,
 ): Promise<QualityRow[]> {
-  const open = (quantization: Quantization): Promise<Generator> => opened(model, quantization, cacheDir, progress);
-  const exact = await open('float32');
+  const open = (quantization: Quantization, dtype: KvCacheDtype): Promise<Generator> =>
+    opened(model, { quantization, kvCacheDtype: dtype, cacheDir }, progress);
+  const exact = await open('float32', 'float32');
   const rows: QualityRow[] = [];
   try {
-    for (const quantization of quantizations.filter((each) => each !== 'float32')) {
-      const other = await open(quantization);
+    const others = quantizations.filter((each) => each !== 'float32' || kvCacheDtype !== 'float32');
+    for (const quantization of others) {
+      const other = await open(quantization, kvCacheDtype);
       try {
         const found = await compareModels(exact, other, tokens, (done) =>
           progress.count(`reading in ${quantization}`, done, tokens.length),
         );
-        if (rows.length === 0) rows.push({ quantization: 'float32', megabytes: megabytesOf(exact), ...found.exact });
-        rows.push({ quantization, megabytes: megabytesOf(other), ...found.other });
+        if (rows.length === 0)
+          rows.push({
+            quantization: 'float32',
+            kvCacheDtype: 'float32',
+            megabytes: megabytesOf(exact),
+            ...found.exact,
+          });
+        rows.push({ quantization, kvCacheDtype, megabytes: megabytesOf(other), ...found.other });
       } finally {
         await other.release();
       }
@@ -104,17 +114,15 @@ const megabytesOf = ({ memoryBytes }: Generator): number => Math.round(memoryByt
 
 async function opened(
   model: OpenModel,
-  quantization: Quantization,
-  cacheDir: string,
+  options: { quantization: Quantization; kvCacheDtype: KvCacheDtype; cacheDir: string },
   progress: Progress,
 ): Promise<Generator> {
   const loaded = await loadModel(model, {
     slots: chunkTokens,
     slotTokens: Math.min(windowTokens, model.contextLength),
     threads: availableParallelism(),
-    quantization,
-    cacheDir,
-    onProgress: (phase, done, total) => progress.count(`${phase} in ${quantization}`, done, total),
+    ...options,
+    onProgress: (phase, done, total) => progress.count(`${phase} in ${options.quantization}`, done, total),
   });
   if (loaded.kind === 'generator') return loaded;
   await loaded.release();
@@ -127,7 +135,7 @@ export function renderQuality(rows: readonly QualityRow[], width: number): strin
     ...['PERPLEXITY', 'MEAN KL', 'TOP-1', 'MEMORY'].map((title) => ({ title, align: 'right' as const })),
   ];
   const cells = rows.map((row) => [
-    row.quantization,
+    row.kvCacheDtype === 'float32' ? row.quantization : `${row.quantization}, cache ${row.kvCacheDtype}`,
     row.perplexity.toFixed(3),
     row.meanKl.toFixed(4),
     `${(row.topOneAgreement * 100).toFixed(1)} %`,

@@ -3,6 +3,10 @@ import { z } from 'zod';
 export const quantizations = ['float32', 'int8', 'int4'] as const;
 export type Quantization = (typeof quantizations)[number];
 
+/** What keys and values are kept as. */
+export const kvCacheDtypes = ['float32', 'int8'] as const;
+export type KvCacheDtype = (typeof kvCacheDtypes)[number];
+
 const weightsReferenceSchema = z.strictObject({
   /** `hf://`, `s3://`, `wheel://`, `file://` or `https://`; see runtime/source. */
   uri: z.string().min(1),
@@ -51,6 +55,8 @@ export const runtimeConfigSchema = z.strictObject({
     .strictObject({
       /** Sequences decoded at once, each with its own part of the KV cache. */
       slots: z.int().min(1).max(256).default(8),
+      /** What keys and values are kept as; float32 when left out. int8 takes a quarter of the memory. */
+      kvCacheDtype: z.enum(kvCacheDtypes).optional(),
       /** Tokens per sequence, prompt and answer together. */
       contextLength: z.int().min(16).default(2048),
       threads: z.int().min(1).max(256).default(2),

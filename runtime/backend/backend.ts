@@ -1,3 +1,5 @@
+import type { KvCacheDtype } from '@qwenfleet/core/fleet/runtime-config';
+
 /** Part of one sequence that a run computes. */
 export type StepRow = {
   /** New tokens, in order; one while decoding, up to a chunk while prefilling. */
@@ -88,6 +90,8 @@ export type LoadProgress = (phase: string, done: number, total: number) => void;
 export type LoadOptions = {
   slots: number;
   slotTokens: number;
+  /** What keys and values of a decoder are kept as; float32 when left out. */
+  kvCacheDtype?: KvCacheDtype | undefined;
   threads: number;
   /** Memory for this many adapters at once, of this rank at most. Decoders only. */
   adapters?: { places: number; rankMax: number } | undefined;

@@ -1,7 +1,7 @@
 import { statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { FleetError } from '@qwenfleet/core/errors';
-import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { KvCacheDtype, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadProgress } from '../backend/backend.ts';
 import { decoderGraph } from './decoder-graph.ts';
 import { embedderGraph } from './embedder-graph.ts';
@@ -22,6 +22,7 @@ export type BuildOptions = {
   contextLength: number;
   /** Of a decoder: whether its sequences may have adapters. */
   adapters?: boolean | undefined;
+  kvCacheDtype?: KvCacheDtype | undefined;
   onProgress?: LoadProgress | undefined;
 };
 

@@ -11,6 +11,7 @@ export type BuildTask = {
   quantization: BuildOptions['quantization'];
   contextLength: number;
   adapters: boolean;
+  kvCacheDtype: BuildOptions['kvCacheDtype'];
 };
 
 /** What the thread says; an error's class does not survive the way between threads. */
@@ -27,10 +28,10 @@ export async function buildInWorker(
   folder: string,
   options: BuildOptions & { signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { quantization, contextLength, adapters = false, signal, onProgress } = options;
+  const { quantization, contextLength, adapters = false, kvCacheDtype, signal, onProgress } = options;
   signal?.throwIfAborted();
   const worker = new Worker(entry, {
-    workerData: { location, merged, folder, quantization, contextLength, adapters } satisfies BuildTask,
+    workerData: { location, merged, folder, quantization, contextLength, adapters, kvCacheDtype } satisfies BuildTask,
   });
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { once: true });

@@ -6,13 +6,13 @@ import { buildGraph } from './build-graph.ts';
 import type { BuildTask, FromBuild } from './build-worker-client.ts';
 import { readModel } from './read.ts';
 
-const { location, merged, folder, quantization, contextLength, adapters } = workerData as BuildTask;
+const { location, merged, folder, ...options } = workerData as BuildTask;
 const say = (message: FromBuild): void => parentPort?.postMessage(message);
 
 try {
   const onProgress = (phase: string, done: number, total: number): void =>
     say({ type: 'progress', phase, done, total });
-  buildGraph(withMerged(readModel(location), merged), folder, { quantization, contextLength, adapters, onProgress });
+  buildGraph(withMerged(readModel(location), merged), folder, { ...options, onProgress });
 } catch (thrown) {
   const { code, message, param } = asFleetError(thrown);
   say({ type: 'failed', code, message, param });

@@ -1,6 +1,6 @@
-import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { KvCacheDtype, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { AdapterLayers, adapterNames } from './adapter/adapter-layers.ts';
-import { DecoderLayers } from './decoder-layers.ts';
+import { DecoderLayers, type LayerCache } from './decoder-layers.ts';
 import type { DecoderDescription } from './family/family.ts';
 import type { DataFile } from './onnx/data-file.ts';
 import { Graph } from './onnx/graph.ts';
@@ -18,11 +18,14 @@ export const decoderNames = {
   wanted: 'last_idx',
   /** float32 [R, vocabulary] */
   logits: 'logits',
-  /** float32 [B, keyValueHeads, T, headSize]; past and present are the same memory. */
+  /** float32 or int8 [B, keyValueHeads, T, headSize]; past and present are the same memory. */
   pastKey: (layer: number): string => `past_k${layer}`,
   pastValue: (layer: number): string => `past_v${layer}`,
   presentKey: (layer: number): string => `present_k${layer}`,
   presentValue: (layer: number): string => `present_v${layer}`,
+  /** float32 [keyValueHeads, 1, headSize], only of a cache in int8: what one step of it is worth, channel by channel. */
+  keyScale: (layer: number): string => `scale_k${layer}`,
+  valueScale: (layer: number): string => `scale_v${layer}`,
   /** Only of a graph whose sequences may have adapters. */
   adapters: adapterNames,
 } as const;
@@ -33,6 +36,8 @@ export type GraphOptions = {
   contextLength: number;
   /** Whether sequences may have adapters. */
   adapters?: boolean | undefined;
+  /** What keys and values are kept as. */
+  kvCacheDtype?: KvCacheDtype | undefined;
   dataFileName: string;
   onLayer?: (done: number, total: number) => void;
 };
@@ -50,7 +55,8 @@ export function decoderGraph(
   graph.input(lengths, 'int32', ['B']);
   graph.input(longest, 'int32', []);
   graph.input(wanted, 'int64', ['R']);
-  const attention = { lengths, longest, cache: (layer: number) => cacheOf(graph, model, layer) };
+  const { kvCacheDtype = 'float32' } = options;
+  const attention = { lengths, longest, cache: (layer: number) => cacheOf(graph, model, layer, kvCacheDtype) };
   const adapterLayers = options.adapters === true ? new AdapterLayers(graph, model) : undefined;
   const layers = new DecoderLayers(graph, model, weights, data, { ...options, tokens, attention, adapterLayers });
   addHead(graph, model, layers.build(), options.quantization);
@@ -61,13 +67,17 @@ function cacheOf(
   graph: Graph,
   { keyValueHeads, headSize }: DecoderDescription,
   layer: number,
-): { past: [string, string]; present: [string, string] } {
-  const { pastKey, pastValue, presentKey, presentValue } = decoderNames;
+  dtype: KvCacheDtype,
+): LayerCache {
+  const { pastKey, pastValue, presentKey, presentValue, keyScale, valueScale } = decoderNames;
   const shape = ['B', keyValueHeads, 'T', headSize] as const;
-  return {
-    past: [graph.input(pastKey(layer), 'float32', shape), graph.input(pastValue(layer), 'float32', shape)],
-    present: [graph.output(presentKey(layer), 'float32', shape), graph.output(presentValue(layer), 'float32', shape)],
+  const ends: LayerCache = {
+    past: [graph.input(pastKey(layer), dtype, shape), graph.input(pastValue(layer), dtype, shape)],
+    present: [graph.output(presentKey(layer), dtype, shape), graph.output(presentValue(layer), dtype, shape)],
   };
+  if (dtype === 'float32') return ends;
+  const scale = (name: string): string => graph.input(name, 'float32', [keyValueHeads, 1, headSize]);
+  return { ...ends, scales: [scale(keyScale(layer)), scale(valueScale(layer))] };
 }
 
 /** Only the wanted rows reach the output head: it is a fifth of a small model's work. */

@@ -13,6 +13,9 @@ import type { Weights } from './weights/weights.ts';
 /** What all decoders have, whatever comes after the last layer. */
 export type LayersDescription = Omit<DecoderDescription, 'kind' | 'tiedHead'>;
 
+/** Names of a layer's keys and values before and after a step, and of the scales of a cache in int8. */
+export type LayerCache = { past: [string, string]; present: [string, string]; scales?: [string, string] };
+
 export type LayersOptions = {
   quantization: Quantization;
   /** Positions that the rotary tables cover. */
@@ -25,7 +28,7 @@ export type LayersOptions = {
     lengths: string;
     longest: string;
     /** Names of a layer's keys and values before and after; without, sequences begin at nothing and leave nothing. */
-    cache?: (layer: number) => { past: [string, string]; present: [string, string] };
+    cache?: (layer: number) => LayerCache;
   };
   /** Adds what adapters add; without, there are none. */
   adapterLayers?: AdapterLayers | undefined;
@@ -112,14 +115,23 @@ export class DecoderLayers {
   #attention(layer: number, hidden: string): string {
     const { heads, keyValueHeads, headSize } = this.#model;
     const { lengths, longest, cache } = this.#options.attention;
-    const { past, present } = cache?.(layer) ?? {
+    const { past, present, scales }: LayerCache = cache?.(layer) ?? {
       past: ['', ''],
       present: [`layer${layer}_k_own`, `layer${layer}_v_own`],
     };
     const queryKeyValue = this.#queryKeyValue(layer, hidden);
     return this.#graph.contrib(
       'GroupQueryAttention',
-      [...queryKeyValue, ...past, lengths, longest, 'rotary_cos', 'rotary_sin'],
+      [
+        ...queryKeyValue,
+        ...past,
+        lengths,
+        longest,
+        'rotary_cos',
+        'rotary_sin',
+        // Position ids, a bias and sinks are left out.
+        ...(scales ? ['', '', '', ...scales] : []),
+      ],
       [`layer${layer}_attended`, ...present],
       {
         num_heads: heads,
@@ -128,6 +140,7 @@ export class DecoderLayers {
         rotary_interleaved: 0,
         scale: { float: 1 / Math.sqrt(headSize) },
         local_window_size: -1,
+        ...(scales ? { k_quant_type: 'PER_CHANNEL', v_quant_type: 'PER_CHANNEL', kv_cache_bit_width: 8 } : {}),
       },
     );
   }

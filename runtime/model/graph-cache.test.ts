@@ -62,6 +62,7 @@ describe('the name of a graph', () => {
       ),
     ],
     ['how far the positions reach', keyOf(decoder, { contextLength: 128 })],
+    ['what keys and values are kept as', keyOf(decoder, { kvCacheDtype: 'int8' })],
     ...Object.entries(decoder)
       .filter(([field]) => field !== 'contextLength' && field !== 'kind')
       .map(([field, value]): [string, string] => [

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { KvCacheDtype, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadProgress } from '../backend/backend.ts';
 import { notedSha256 } from '../source/digest.ts';
 import { withLock } from '../source/lock.ts';
@@ -19,6 +19,8 @@ export type GraphOptions = {
   contextLength: number;
   /** Of a decoder: whether its sequences may have adapters. */
   adapters?: boolean | undefined;
+  /** Of a decoder: what its keys and values are kept as. */
+  kvCacheDtype?: KvCacheDtype | undefined;
 };
 
 /** Hex sha256 over the weights files, whatever their names are and wherever they lie. */
@@ -36,7 +38,7 @@ export async function weightsDigest(
 /** The name of a graph's folder: another one for everything that makes another graph, and for nothing else. */
 export function graphKey(
   { family, description, packing }: Pick<OpenModel, 'family' | 'description' | 'packing'>,
-  { quantization, contextLength, adapters = false }: GraphOptions,
+  { quantization, contextLength, adapters = false, kvCacheDtype = 'float32' }: GraphOptions,
   digest: string,
 ): string {
   const { kind } = description;
@@ -49,6 +51,7 @@ export function graphKey(
           contextLength,
           quantization,
           ...(adapters ? { adapters } : {}),
+          ...(kind === 'decoder' && kvCacheDtype !== 'float32' ? { kvCacheDtype } : {}),
           ...(packing ? { packing } : {}),
         };
   const sorted = Object.entries(decides).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -1,9 +1,11 @@
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { OrtEncoder, type EncoderNames, type EncoderShape } from '../backend/ort/encoder.ts';
 import { OrtGenerator, type DecoderShape } from '../backend/ort/generator.ts';
 import type { Encoder, Generator, LoadOptions } from '../backend/backend.ts';
 import { FleetError } from '@qwenfleet/core/errors';
 import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import { writeAside } from '../source/write-aside.ts';
 import { sitesOf } from './adapter/projection.ts';
 import { decoderNames } from './decoder-graph.ts';
 import { embedderNames } from './embedder-graph.ts';
@@ -34,7 +36,7 @@ export async function loadModel(
   options.onProgress?.('loading the weights', 0, 1);
   const loaded =
     description.kind === 'decoder'
-      ? await OrtGenerator.open(graphFile, decoderShape(description), decoderNames, options)
+      ? await openedDecoder(graphFile, decoderShape(description), options)
       : await OrtEncoder.open(
           graphFile,
           encoderShape(description, options.slotTokens),
@@ -43,6 +45,31 @@ export async function loadModel(
         );
   options.onProgress?.('loading the weights', 1, 1);
   return loaded;
+}
+
+/** A cache in int8 has scales that go by the model, and are kept beside its graph once they are found. */
+async function openedDecoder(graphFile: string, shape: DecoderShape, options: LoadOptions): Promise<OrtGenerator> {
+  const generator = await OrtGenerator.open(graphFile, shape, decoderNames, options);
+  try {
+    if (options.kvCacheDtype === 'int8') await withKvScales(generator, `${graphFile}.kv-scales`);
+    return generator;
+  } catch (error) {
+    await generator.release();
+    throw error;
+  }
+}
+
+async function withKvScales(generator: OrtGenerator, file: string): Promise<void> {
+  const scales = generator.kvScales;
+  const kept = existsSync(file) ? readFileSync(file) : undefined;
+  if (kept?.length === scales.byteLength) {
+    scales.forEach((_, at) => (scales[at] = kept.readFloatLE(at * 4)));
+    return;
+  }
+  await generator.findKvScales();
+  const bytes = Buffer.alloc(scales.byteLength);
+  scales.forEach((scale, at) => bytes.writeFloatLE(scale, at * 4));
+  writeAside(file, bytes);
 }
 
 const decoderShape = (description: DecoderDescription): DecoderShape => ({

@@ -6,9 +6,9 @@ import path from 'node:path';
  * Writes a file so that nobody ever reads half of it, and makes its folder. The name on the way is nobody else's: a
  * cache may be shared by containers, each of whose processes is number 1.
  */
-export function writeAside(file: string, text: string): void {
+export function writeAside(file: string, content: string | Uint8Array): void {
   const aside = `${file}.${randomUUID()}`;
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(aside, text);
+  writeFileSync(aside, content);
   renameSync(aside, file);
 }

@@ -17,13 +17,18 @@ const slots = 4;
 const slotTokens = 64;
 type Make = () => Promise<Generator>;
 const ort =
-  (quantization: 'float32' | 'int8' | 'int4', checkpoint = 'qwen3'): Make =>
+  (
+    quantization: 'float32' | 'int8' | 'int4',
+    checkpoint = 'qwen3',
+    kvCacheDtype: 'float32' | 'int8' = 'float32',
+  ): Make =>
   async () =>
     (await loadModel(readModel(checkpointFolder(checkpoint)), {
       slots,
       slotTokens,
       threads: 2,
       quantization,
+      kvCacheDtype,
       cacheDir,
     })) as Generator;
 
@@ -32,6 +37,7 @@ const backends: [string, Make][] = [
   ['ort in float32', ort('float32')],
   ['ort in int8', ort('int8')],
   ['ort in int4', ort('int4')],
+  ['ort with a cache in int8', ort('float32', 'qwen3', 'int8')],
   ['ort with experts', ort('float32', 'qwen3-moe')],
   ['ort with experts in int4', ort('int4', 'qwen3-moe')],
 ];

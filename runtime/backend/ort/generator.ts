@@ -3,48 +3,36 @@ import type { Generator, LoadOptions, Step } from '../backend.ts';
 import { AdapterStacks, type AdapterInputNames, type AdapterShape } from './adapter-stacks.ts';
 import { MemoryBlock, trimMemory } from './memory.ts';
 import { openedSession, weightsBytes } from './opened.ts';
-import { NameArray, Tensor, type Feeds, type PrepackedWeights, type Session } from './session.ts';
+import { KvCache, type KvNames, type KvShape } from './kv-cache.ts';
+import { findScales } from './kv-scales.ts';
+import { elementBytes, NameArray, Tensor, type Feeds, type PrepackedWeights, type Session } from './session.ts';
 
 /** A decoder's dimensions, as far as its cache and its ends need them. */
-export type DecoderShape = {
-  layers: number;
-  keyValueHeads: number;
-  headSize: number;
+export type DecoderShape = KvShape & {
   vocabularySize: number;
   /** What adapters may change. */
   sites?: AdapterShape['sites'];
 };
 
 /** What the graph calls its ends; shapes are in the graph builder's table of the same fields. */
-export type DecoderNames = {
+export type DecoderNames = KvNames & {
   tokens: string;
   lengths: string;
   longest: string;
   wanted: string;
   logits: string;
-  pastKey: (layer: number) => string;
-  pastValue: (layer: number) => string;
-  presentKey: (layer: number) => string;
-  presentValue: (layer: number) => string;
   adapters: AdapterInputNames;
 };
 
 /** Tokens that one run may carry; a longer prefill is cut into chunks by the scheduler. */
 export const stepTokensMax = 4096;
 
-const floatBytes = 4;
-
 /** Shapes that have been bound already; decode shapes are few, prefill chunks vary. */
 const feedsMax = 512;
 
 type BoundFeeds = Feeds & { tensors: Tensor[] };
 
-/**
- * A decoder over a static KV cache that ONNX Runtime reads and writes in place: past and present are the same memory,
- * so a step copies nothing, however long the context is.
- *
- * Layout of the cache: for each layer first the keys, then the values, `[slots, keyValueHeads, slotTokens, headSize]`.
- */
+/** A decoder over a static KV cache. */
 export class OrtGenerator implements Generator {
   readonly kind = 'generator';
   readonly vocabularySize: number;
@@ -57,7 +45,7 @@ export class OrtGenerator implements Generator {
   readonly #logitsMax: number;
   readonly #session: Session;
   readonly #weights: PrepackedWeights;
-  readonly #cache: MemoryBlock;
+  readonly #cache: KvCache;
   readonly #logits: MemoryBlock;
   readonly #inputMemory: MemoryBlock;
   readonly #inputs: StepInputs;
@@ -80,25 +68,27 @@ export class OrtGenerator implements Generator {
     this.#logitsMax = Math.max(options.slots, 1 + (options.draftTokensMax ?? 0));
     this.vocabularySize = shape.vocabularySize;
     this.adapters = options.adapters && new AdapterStacks({ sites: [], ...shape }, options.adapters, options.slots);
+    const { slots, slotTokens, kvCacheDtype = 'float32' } = options;
+    let cache: KvCache | undefined;
     try {
-      [this.#cache, this.#logits, this.#inputMemory] = allocated([
-        2 * shape.layers * this.#plane(),
-        this.#logitsMax * shape.vocabularySize * floatBytes,
+      this.#cache = cache = new KvCache(shape, slots, slotTokens, kvCacheDtype);
+      [this.#logits, this.#inputMemory] = allocated([
+        this.#logitsMax * shape.vocabularySize * elementBytes.float32,
         StepInputs.bytes(this.#logitsMax),
       ]);
     } catch (error) {
+      cache?.free();
       this.adapters?.free();
       throw error;
     }
     this.#inputs = new StepInputs(this.#inputMemory, this.#logitsMax);
     const adapterBytes = this.adapters?.bytes ?? 0;
     this.memoryBytes = weightsBytes(graphFile) + this.#cache.bytes + this.#logits.bytes + adapterBytes;
-    const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
-    const past = layers.flatMap((layer) => [names.pastKey(layer), names.pastValue(layer)]);
-    const present = layers.flatMap((layer) => [names.presentKey(layer), names.presentValue(layer)]);
+    const { inputs, outputs } = this.#cache.names(names);
     const adapters = this.adapters?.names(names.adapters) ?? [];
-    this.#inputNames = new NameArray([names.tokens, names.lengths, names.longest, names.wanted, ...past, ...adapters]);
-    this.#outputNames = new NameArray([names.logits, ...present]);
+    const ends = [names.tokens, names.lengths, names.longest, names.wanted];
+    this.#inputNames = new NameArray([...ends, ...inputs, ...adapters]);
+    this.#outputNames = new NameArray([names.logits, ...outputs]);
   }
 
   /** Throws `invalid_model` when ONNX Runtime refuses the graph, `engine_failed` when there is no memory for the cache. */
@@ -132,33 +122,30 @@ export class OrtGenerator implements Generator {
   }
 
   copySlot(from: number, to: number, tokens: number): void {
-    this.#eachHead(from, to, tokens, (source, target) => target.set(source));
+    this.#assertHere();
+    this.#cache.copySlot(from, to, tokens);
   }
 
   swapSlots(one: number, other: number, tokens: number): void {
-    this.#eachHead(one, other, tokens, (first, second) => {
-      const kept = first.slice();
-      first.set(second);
-      second.set(kept);
-    });
+    this.#assertHere();
+    this.#cache.swapSlots(one, other, tokens);
   }
 
-  /** The rows of the first tokens in both slots, for each head of each plane. */
-  #eachHead(from: number, to: number, tokens: number, act: (source: Uint8Array, target: Uint8Array) => void): void {
-    const slots = [from, to].every((slot) => Number.isInteger(slot) && slot >= 0 && slot < this.slots);
-    if (this.#released || !slots || !(tokens >= 0 && tokens <= this.slotTokens))
-      throw new FleetError('engine_failed', 'A copy was asked for that does not fit the cache.');
-    const { keyValueHeads, headSize, layers } = this.#shape;
-    const head = this.slotTokens * headSize * floatBytes;
-    const slot = keyValueHeads * head;
-    const length = tokens * headSize * floatBytes;
-    for (let plane = 0; plane < 2 * layers; plane += 1) {
-      for (let index = 0; index < keyValueHeads; index += 1) {
-        const at = plane * this.#plane() + index * head;
-        const rows = (of: number): Uint8Array => new Uint8Array(this.#cache.buffer, at + of * slot, length);
-        act(rows(from), rows(to));
-      }
-    }
+  #assertHere(): void {
+    if (!this.#released) return;
+    throw new FleetError('engine_failed', 'A copy was asked for of a model that has been released.');
+  }
+
+  /** Of a cache in int8: the scales of its channels, by layer those of the keys, then those of the values. Empty otherwise. */
+  get kvScales(): Float32Array {
+    return this.#cache.scales;
+  }
+
+  /** Finds them, by computing a text several times in slot 0. */
+  findKvScales(): Promise<void> {
+    return findScales(this.#cache, this.#shape, this.slotTokens, (tokens) =>
+      this.step({ firstSlot: 0, rows: [{ tokens, past: 0 }], wantLogits: false }),
+    );
   }
 
   async release(): Promise<void> {
@@ -172,11 +159,6 @@ export class OrtGenerator implements Generator {
     this.#weights.release();
     for (const held of [this.#cache, this.#logits, this.#inputMemory, this.#inputNames, this.#outputNames]) held.free();
     await trimMemory();
-  }
-
-  /** Bytes of one layer's keys, or of its values. */
-  #plane(): number {
-    return this.slots * this.#shape.keyValueHeads * this.slotTokens * this.#shape.headSize * floatBytes;
   }
 
   #check(step: Step, width: number): void {
@@ -208,19 +190,17 @@ export class OrtGenerator implements Generator {
     const known = this.#feeds.get(key);
     if (known) return known;
     if (this.#feeds.size >= feedsMax) this.#forgetOldest();
-    const { keyValueHeads, headSize, layers, vocabularySize } = this.#shape;
-    const slotBytes = keyValueHeads * this.slotTokens * headSize * floatBytes;
-    const cache = Array.from({ length: 2 * layers }, (_, plane) => {
-      const at = this.#cache.address + BigInt(plane * this.#plane() + firstSlot * slotBytes);
-      return new Tensor(at, [sequences, keyValueHeads, this.slotTokens, headSize], 'float32');
-    });
+    const cache = this.#cache.tensors(firstSlot, sequences);
     const inputs = this.#inputs.tensors(sequences, width, wanted);
     const adapters = this.adapters?.tensors(sequences, ranks) ?? [];
-    const logits = new Tensor(this.#logits.address, [wanted, vocabularySize], 'float32');
+    const logits = new Tensor(this.#logits.address, [wanted, this.vocabularySize], 'float32');
     const feeds: BoundFeeds = {
-      inputs: BigUint64Array.from([...inputs, ...cache, ...adapters], (tensor) => tensor.address),
-      outputs: BigUint64Array.from([logits, ...cache], (tensor) => tensor.address),
-      tensors: [...inputs, ...cache, ...adapters, logits],
+      inputs: BigUint64Array.from(
+        [...inputs, ...cache.values, ...cache.scales, ...adapters],
+        (tensor) => tensor.address,
+      ),
+      outputs: BigUint64Array.from([logits, ...cache.values], (tensor) => tensor.address),
+      tensors: [...inputs, ...cache.values, ...cache.scales, ...adapters, logits],
     };
     this.#feeds.set(key, feeds);
     return feeds;

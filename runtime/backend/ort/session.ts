@@ -3,8 +3,8 @@ import { FleetError } from '@qwenfleet/core/errors';
 import { ortLibrary, type OrtApi, type Pointer } from './library.ts';
 
 /** Element types of ONNX tensors (onnx.proto, TensorProto.DataType) that cross the boundary. */
-export const elementType = { float32: 1, int32: 6, int64: 7 } as const;
-export const elementBytes = { float32: 4, int32: 4, int64: 8 } as const;
+export const elementType = { float32: 1, int8: 3, int32: 6, int64: 7 } as const;
+export const elementBytes = { float32: 4, int8: 1, int32: 4, int64: 8 } as const;
 export type ElementType = keyof typeof elementType;
 
 const warningLevel = 3;

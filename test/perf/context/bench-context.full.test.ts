@@ -27,6 +27,7 @@ describe('the bench of long contexts', () => {
   it.each([
     ['--rounds', 'many'],
     ['--threads', '0'],
+    ['--kv-cache-dtype', 'int3'],
   ])('refuses %s %s by name', async (flag, value) => {
     const { code, stdout, stderr } = await bench(flag, value);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -1,6 +1,6 @@
 // One model in a process of its own: how fast it is with so much in its cache, and the most memory it ever takes.
 // Its argument is what to measure, as JSON; it prints what it found, as JSON.
-import type { Quantization } from '@qwenfleet/core/fleet/runtime-config';
+import type { KvCacheDtype, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import type { StepRow } from '@qwenfleet/runtime/backend/backend';
 import { loadModel } from '@qwenfleet/runtime/model/load';
 import { readModel } from '@qwenfleet/runtime/model/read';
@@ -10,6 +10,7 @@ export type LengthsTask = {
   /** Folder of a checkpoint. */
   model: string;
   quantization: Quantization;
+  kvCacheDtype: KvCacheDtype;
   threads: number;
   /** Tokens of a prompt that one run computes. */
   chunkTokens: number;
@@ -37,7 +38,7 @@ export type LengthsFound = {
 };
 
 const mb = 1e6;
-const floatBytes = 4;
+const valueBytes = { float32: 4, int8: 1 } as const;
 /** In this slot nothing is ever computed. */
 const emptySlot = 1;
 
@@ -82,7 +83,7 @@ async function measure({
     lengths.push({ tokens, prefillTokensPerSecond, decodeTokensPerSecond });
   }
   const { layers, keyValueHeads, headSize } = description;
-  const cacheMb = (2 * layers * keyValueHeads * headSize * floatBytes * longest) / mb;
+  const cacheMb = (2 * layers * keyValueHeads * headSize * valueBytes[options.kvCacheDtype] * longest) / mb;
   // The kernel counts kilobytes of 1,024.
   const memoryMb = (process.resourceUsage().maxRSS * 1024) / mb;
   await generator.release();

@@ -1,4 +1,4 @@
-// npm run bench:context [-- --rounds N --threads N] [--short] [--json]: 32,768 tokens in the shape of Qwen3-0.6B, their memory,
+// npm run bench:context [-- --rounds N --threads N --kv-cache-dtype int8] [--short] [--json]: 32,768 tokens in the shape of Qwen3-0.6B, their memory,
 // and the speed at 1K, 8K and 32K; and a needle in all of the context of the demo's model. The full form is kept in
 // docs/measurements.
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { Progress } from '@qwenfleet/cli/progress';
 import { renderTable } from '@qwenfleet/cli/table';
 import { Terminal } from '@qwenfleet/cli/terminal';
-import { runtimeConfigSchema } from '@qwenfleet/core/fleet/runtime-config';
+import { kvCacheDtypes, runtimeConfigSchema, type KvCacheDtype } from '@qwenfleet/core/fleet/runtime-config';
 import { command } from '../../harness/command.ts';
 import { root } from '../../house/imports.ts';
 import { promiseLines } from '../../promises/document.ts';
@@ -36,6 +36,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: String(engine.threads) },
+    'kv-cache-dtype': { type: 'string', default: 'float32' },
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -43,11 +44,15 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const threads = Number(values.threads);
 
-if (!isCount(rounds, roundsMax)) refuse(`--rounds ${values.rounds} is no number from 1 to ${roundsMax}`);
-else if (!isCount(threads, threadsMax)) refuse(`--threads ${values.threads} is no number from 1 to ${threadsMax}`);
-else await bench(values.short ? 'short' : 'full');
+const [kvCacheDtype] = kvCacheDtypes.filter((name) => name === values['kv-cache-dtype']);
 
-async function bench(form: keyof typeof sizes): Promise<void> {
+if (kvCacheDtype === undefined)
+  refuse(`--kv-cache-dtype ${values['kv-cache-dtype']} is none of ${kvCacheDtypes.join(', ')}`);
+else if (!isCount(rounds, roundsMax)) refuse(`--rounds ${values.rounds} is no number from 1 to ${roundsMax}`);
+else if (!isCount(threads, threadsMax)) refuse(`--threads ${values.threads} is no number from 1 to ${threadsMax}`);
+else await bench(values.short ? 'short' : 'full', kvCacheDtype);
+
+async function bench(form: keyof typeof sizes, dtype: KvCacheDtype): Promise<void> {
   const progress = new Progress(new Terminal(process));
   const say = (done: number): void => (form === 'short' ? undefined : progress.count('long context', done, 2));
   try {
@@ -57,6 +62,7 @@ async function bench(form: keyof typeof sizes): Promise<void> {
     const task: LengthsTask = {
       model: await ownFile(model, cacheDir),
       quantization: 'int8',
+      kvCacheDtype: dtype,
       threads,
       chunkTokens,
       lengths,
@@ -65,7 +71,13 @@ async function bench(form: keyof typeof sizes): Promise<void> {
     };
     const found = await measuredApart(task);
     say(1);
-    const needle = await findNeedle({ cacheDir, threads, chunkTokens, tokensMax: needleTokensMax });
+    const needle = await findNeedle({
+      cacheDir,
+      kvCacheDtype: dtype,
+      threads,
+      chunkTokens,
+      tokensMax: needleTokensMax,
+    });
     progress.stop();
     tell({ ...found, needle }, form);
   } finally {
@@ -86,10 +98,17 @@ async function measuredApart(task: LengthsTask): Promise<LengthsFound> {
 }
 
 function tell(report: Report, form: keyof typeof sizes): void {
-  const conditions = { machine, rounds, threads, chunkTokens: engine.prefillChunkTokens, quantization: 'int8' };
+  const conditions = {
+    machine,
+    rounds,
+    threads,
+    chunkTokens: engine.prefillChunkTokens,
+    quantization: 'int8',
+    kvCacheDtype,
+  };
   if (values.json) process.stdout.write(`${JSON.stringify({ ...conditions, ...report }, null, 2)}\n`);
   else process.stdout.write(`${machine}; ${threads} threads, ${rounds} rounds\n\n${rendered(report)}\n`);
-  if (form === 'short') return;
+  if (form === 'short' || kvCacheDtype !== 'float32') return;
   const details = `${rendered(report).replaceAll(/\s*\n\s*/g, '; ')}; ${machine}, ${threads} threads`;
   const kept = { 'runtime.context-memory-mb': report.memoryMb, 'runtime.context-needle': report.needle.found ? 1 : 0 };
   for (const [id, value] of Object.entries(kept)) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { systemClock } from '@qwenfleet/core/clock';
+import type { KvCacheDtype } from '@qwenfleet/core/fleet/runtime-config';
 import { readSourceConfig } from '@qwenfleet/runtime/config';
 import { Engine } from '@qwenfleet/runtime/engine/engine';
 import { collect, requestOf } from '@qwenfleet/runtime/fixtures/generation';
@@ -30,11 +31,13 @@ export type NeedleFound = {
 /** Asks the demo's model for a number in the middle of a text that fills all of its context, answer included, or less. */
 export async function findNeedle({
   cacheDir,
+  kvCacheDtype,
   threads,
   chunkTokens,
   tokensMax,
 }: {
   cacheDir: string;
+  kvCacheDtype: KvCacheDtype;
   threads: number;
   chunkTokens: number;
   tokensMax: number;
@@ -43,7 +46,7 @@ export async function findNeedle({
   const tokenizer = openTokenizer(readTextFiles(model));
   const slotTokens = Math.min(model.contextLength, tokensMax);
   const promptTokens = promptOf(tokenizer, slotTokens - answerTokens);
-  const options = { slots: 1, slotTokens, threads, quantization: 'int8', cacheDir } as const;
+  const options = { slots: 1, slotTokens, threads, quantization: 'int8', kvCacheDtype, cacheDir } as const;
   const generator = await loadModel(model, options);
   if (generator.kind !== 'generator') throw new Error(`${demoWeights} is no generator`);
   const engine = new Engine({ generator, clock: systemClock, prefillChunkTokens: chunkTokens, queueMax: 0 });
