@@ -1,0 +1,27 @@
+import type { SwapReport } from './measure.ts';
+
+const whole = (value: number): string => value.toFixed(0);
+const mebibytes = (bytes: number): string => `${whole(bytes / 2 ** 20)} MiB`;
+
+/** What the streams noticed, in a few lines. */
+export function renderSwap({
+  model,
+  swapSeconds,
+  longestGapMs,
+  answers,
+  of,
+  failed,
+  wrong,
+  residentBytes,
+}: SwapReport): string {
+  const { before, during } = longestGapMs;
+  const pauseMs = Math.max(0, during - before);
+  const grown = ((residentBytes.after - residentBytes.before) / residentBytes.before) * 100;
+  return [
+    `${model}: new weights under eight streams in ${swapSeconds.toFixed(1)} s, ${answers} answers, ${of.old} of the old weights and ${of.new} of the new.`,
+    `The longest gap in a stream is ${whole(during)} ms, and ${whole(before)} ms in as long a time before: a pause of ${whole(pauseMs)} ms.`,
+    `${failed.length} requests failed, ${wrong} got tokens of neither.`,
+    `Memory: ${mebibytes(residentBytes.before)} before, ${mebibytes(residentBytes.after)} after (${grown.toFixed(1)} % more).`,
+    ...[...new Set(failed)].map((why) => `failed: ${why}`),
+  ].join('\n');
+}
