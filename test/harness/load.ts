@@ -14,11 +14,13 @@ export type LoadOptions = {
   requestsMin?: number;
   /** Of so many requests one is given up by its client; none when left out. */
   abortEvery?: number;
+  /** Asked for in turn, at random; the demo's pools when left out. */
+  models?: readonly string[];
 };
 
 export type Asked = Ended & { model: string; startedMs: number; endedMs: number; abandoned: boolean };
 
-const models = ['auto', 'small', 'medium', 'large'] as const;
+const demoModels = ['auto', 'small', 'medium', 'large'] as const;
 const wholeShare = 0.2;
 const tokensMaxMin = 4;
 const tokensMaxMax = 40;
@@ -35,20 +37,21 @@ export async function runLoad(options: LoadOptions): Promise<Asked[]> {
 
 type Shared = { count: number; goesOn: () => boolean };
 
-async function work({ url, seed, abortEvery }: LoadOptions, index: number, shared: Shared): Promise<Asked[]> {
+async function work(options: LoadOptions, index: number, shared: Shared): Promise<Asked[]> {
+  const { seed, abortEvery } = options;
   const rng = seededRng(seed + index);
   const asked: Asked[] = [];
   while (shared.goesOn()) {
     shared.count += 1;
     const abandons = abortEvery !== undefined && shared.count % abortEvery === 0;
-    const one = await askOne(url, rng, abandons);
+    const one = await askOne(options, rng, abandons);
     asked.push(one);
     if (one.ending === 'refused' || one.ending === 'broken') await sleep(pauseMs);
   }
   return asked;
 }
 
-async function askOne(url: string, rng: Rng, abandons: boolean): Promise<Asked> {
+async function askOne({ url, models = demoModels }: LoadOptions, rng: Rng, abandons: boolean): Promise<Asked> {
   const pick = <T>(values: readonly T[]): T => values[Math.floor(rng() * values.length)] as T;
   const model = pick(models);
   const body = {
