@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { commandOf, user, workingDirectory, type Image } from './images.ts';
+import { commandOf, environment, user, workingDirectory, type Image } from './images.ts';
 import { writeImage } from './oci.ts';
 import type { Contents } from './packages.ts';
 import { layBase, layPackages, layRooms } from './root-folder.ts';
@@ -16,10 +16,18 @@ export function whyNot(house: string): string | undefined {
 
 export const isThere = (house: string, image: Image): boolean => existsSync(path.join(house, image.entry));
 
+type Parts = { image: Image; contents: Contents };
+
+/** Lays down what an image holds beside Node, its packages and our own files, in a folder that nothing is in yet. */
+export function layFolder(house: string, { image, contents }: Parts, folder: string): void {
+  layPackages(house, { ...image, ...contents }, folder);
+  layRooms(house, contents, folder);
+}
+
 /** Builds OUT/NAME.tar, tagged with the version. Layers: Node with its libraries, packages, our own files. */
 export async function buildImage(
   house: string,
-  { image, contents, version }: { image: Image; contents: Contents; version: string },
+  { image, contents, version }: Parts & { version: string },
   out: string,
 ): Promise<string> {
   mkdirSync(out, { recursive: true });
@@ -33,7 +41,7 @@ export async function buildImage(
     const config = {
       User: `${user}:${user}`,
       WorkingDir: workingDirectory,
-      Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+      Env: ['PATH=/usr/local/bin', ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)],
       Entrypoint: commandOf(image),
       Labels: {
         'org.opencontainers.image.title': image.description,

@@ -1,4 +1,14 @@
-import { commandOf, platform, user, workingDirectory, type Image } from './images.ts';
+import path from 'node:path';
+import {
+  commandOf,
+  environment,
+  platform,
+  stripped,
+  stripTypes,
+  user,
+  workingDirectory,
+  type Image,
+} from './images.ts';
 import { contentsOf, type Lockfile } from './packages.ts';
 
 /** What package.json says. */
@@ -37,14 +47,22 @@ function dockerfile(image: Image, { rooms, workspaces, nodeVersion }: Surroundin
     `RUN npm ci --omit=dev --ignore-scripts --workspace ${image.room}`,
     ...prune,
     '',
+    `FROM ${base} AS rooms`,
+    `WORKDIR ${workingDirectory}`,
+    `COPY ${stripTypes} ${stripped} ./`,
+    '# .dockerignore leaves tests out.',
+    ...rooms.map((room) => `COPY ${room} ${room}`),
+    `RUN node --no-warnings ${path.basename(stripTypes)} ${rooms.join(' ')} && rm ${path.basename(stripTypes)}`,
+    '',
     `FROM ${base}`,
     `LABEL org.opencontainers.image.title="${image.description}" org.opencontainers.image.licenses="Apache-2.0"`,
     `WORKDIR ${workingDirectory}`,
-    'ENV NODE_ENV=production',
+    `ENV ${Object.entries(environment)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')}`,
     `COPY --from=packages ${workingDirectory}/node_modules node_modules`,
     'COPY package.json ./',
-    '# .dockerignore leaves tests out.',
-    ...rooms.map((room) => `COPY ${room} ${room}`),
+    `COPY --from=rooms ${workingDirectory} ./`,
     `USER ${user}:${user}`,
     `ENTRYPOINT [${commandOf(image)
       .map((word) => `"${word}"`)
@@ -59,7 +77,9 @@ function dockerignore(rooms: readonly string[], workspaces: readonly string[]): 
   return [
     '# Written by `npm run images -- --dockerfiles` from scripts/images.',
     '*',
-    ...['package.json', 'package-lock.json', '.npmrc', ...rooms, ...others].map((name) => `!${name}`),
+    ...['package.json', 'package-lock.json', '.npmrc', stripTypes, stripped, ...rooms, ...others].map(
+      (name) => `!${name}`,
+    ),
     ...['node_modules', 'fixtures', 'harness', 'train', '*.test.ts', '*.md'].map((name) => `**/${name}`),
     '',
   ].join('\n');

@@ -5,7 +5,7 @@ export type Image = {
   name: string;
   description: string;
   room: string;
-  /** From the root of the house. Started with `node`, which strips the types: rooms lie beside node_modules, not in it. */
+  /** From the root of the house. */
   entry: string;
   /** Of Node, before the entry. */
   options?: readonly string[];
@@ -54,6 +54,16 @@ export const platform: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 /** The user that distroless images call nonroot. */
 export const user = 65_532;
 export const workingDirectory = '/app';
+
+/** What builds an image, from the root of the house; and what it holds, which has Node load files without types. */
+export const stripTypes = 'scripts/images/strip-types.ts';
+export const stripped = 'scripts/images/stripped.mjs';
+
+/** In every image, also for a command that a pod names itself, for workers and for children. */
+export const environment = {
+  NODE_ENV: 'production',
+  NODE_OPTIONS: `--import=${workingDirectory}/${stripped.slice(stripped.lastIndexOf('/') + 1)}`,
+};
 
 /** Files of a room that no image needs. */
 export const isLeftOut = (file: string): boolean =>

@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isLeftOut, platform, user, workingDirectory, type Image } from './images.ts';
+import { isLeftOut, platform, stripped, stripTypes, user, workingDirectory, type Image } from './images.ts';
 import { librariesOf } from './libraries.ts';
 import type { Contents } from './packages.ts';
 
@@ -36,7 +37,7 @@ export function layPackages(
   }
 }
 
-/** Lays down the rooms. node_modules leads to them by links, so that Node finds them outside and strips their types. */
+/** Lays down the rooms without their types. node_modules leads to them by links. */
 export function layRooms(house: string, { rooms }: Pick<Contents, 'rooms'>, root: string): void {
   const app = path.join(root, workingDirectory);
   mkdirSync(path.join(app, 'node_modules/@qwenfleet'), { recursive: true });
@@ -46,6 +47,9 @@ export function layRooms(house: string, { rooms }: Pick<Contents, 'rooms'>, root
     copy(from, path.join(app, room), (file) => !isLeftOut(path.relative(house, file)));
     symlinkSync(`../../${room}`, path.join(app, 'node_modules/@qwenfleet', room));
   }
+  const folders = rooms.map((room) => path.join(app, room));
+  execFileSync(process.execPath, ['--no-warnings', path.join(house, stripTypes), ...folders]);
+  copy(path.join(house, stripped), path.join(app, path.basename(stripped)));
 }
 
 const copy = (from: string, to: string, filter: (from: string) => boolean = () => true): void =>
