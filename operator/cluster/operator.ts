@@ -13,7 +13,9 @@ import { Reflector } from '@qwenfleet/kube/reflector/reflector';
 import { Agent } from 'undici';
 import type { OperatorConfig } from '../config.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
-import type { ReplicaSample } from '../scale/metrics.ts';
+import { chooseEngine } from '../reconcile/qwendeployment/plan/resolve.ts';
+import type { EngineReport } from '../specs/engine/load.ts';
+import { engineOf } from '../specs/engine/registry.ts';
 import { deploymentLabel, routerLabel } from '../specs/labels.ts';
 import type { RouterService } from '../specs/pool/scaled-object.ts';
 import { listenPort } from '../specs/router/router.ts';
@@ -23,10 +25,10 @@ import { Caches } from './caches.ts';
 import { HardwareController } from './hardware/controller.ts';
 import { keptNode } from './keep.ts';
 import { poolKind, routerKind, type CustomObject } from './kinds.ts';
-import type { Address, LoadPoller } from './load/poller.ts';
-import { asksReplicas, replicaAddresses, replicaPoller, urlOf } from './load/replicas.ts';
-import { loadsOf, routerPoller } from './load/routers.ts';
-import { isReadable, poolOf, routerOf } from './parse.ts';
+import { LoadPoller, type Address } from './load/poller.ts';
+import { asksReplicas, replicaAddresses, urlOf } from './load/replicas.ts';
+import { loadsOf, routerAddress, routerPoller, type RouterReport } from './load/routers.ts';
+import { hardwareClassNamed, isReadable, poolOf, routerOf } from './parse.ts';
 import type { RouterReports } from './pool/arm-counter.ts';
 import { PoolController } from './pool/controller.ts';
 import { Engines } from './pool/engines.ts';
@@ -50,7 +52,7 @@ export class ClusterOperator {
   readonly #caches: Caches;
   readonly #nodes: Reflector<Node>;
   readonly #routerLoads: ReturnType<typeof routerPoller>;
-  readonly #replicaLoads: LoadPoller<ReplicaSample>;
+  readonly #replicaLoads: LoadPoller<EngineReport>;
   readonly #events: EventRecorder;
   readonly #pools: Controller;
   readonly #routers: Controller;
@@ -70,7 +72,7 @@ export class ClusterOperator {
       { ...asking, addresses: () => this.#routerAddresses() },
       { onLoad: (key, names) => this.#loadChanged(key, names), onPools: (key) => this.#poolsChanged(key) },
     );
-    this.#replicaLoads = replicaPoller({ ...asking, addresses: () => this.#replicaAddresses() });
+    this.#replicaLoads = new LoadPoller({ ...asking, addresses: () => this.#replicaAddresses() });
     const caches = this.#caches;
     const applier = new Applier(client, fieldManager);
     const routers = new RouterController({
@@ -278,24 +280,27 @@ export class ClusterOperator {
     this.#routers.queue.add(routerKey);
   }
 
-  #replicaAddresses(): Map<string, Address[]> {
-    const asked = this.#caches.pools.cache.list().filter((pool) => isReadable(pool) && asksReplicas(poolOf(pool)));
+  #replicaAddresses(): Map<string, Address<EngineReport>[]> {
+    const { pools, classes } = this.#caches;
+    const asked = pools.cache.list().filter((pool) => isReadable(pool) && asksReplicas(poolOf(pool)));
     return new Map(
       asked.map((pool) => {
+        const { spec } = poolOf(pool);
         const { namespace, name } = pool.metadata;
-        return [keyOf(pool), replicaAddresses(this.#caches.podsOf(namespace, name))];
+        const load = engineOf(chooseEngine(spec, hardwareClassNamed(classes.cache, spec.hardware?.class)).type)?.load;
+        return [keyOf(pool), load ? replicaAddresses(this.#caches.podsOf(namespace, name), load) : []];
       }),
     );
   }
 
-  #routerAddresses(): Map<string, Address[]> {
+  #routerAddresses(): Map<string, Address<NonNullable<RouterReport>>[]> {
     return new Map(
       this.#caches.routers.cache.list().map((router) => {
         const { namespace, name } = router.metadata;
         const addresses = this.#caches.routerPodsOf(namespace, name).flatMap(({ metadata, status }) => {
           const answers = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
           if (!answers || status?.podIP === undefined || metadata.deletionTimestamp !== undefined) return [];
-          return [{ id: metadata.uid ?? metadata.name, url: urlOf(status.podIP, listenPort) }];
+          return [routerAddress(metadata.uid ?? metadata.name, urlOf(status.podIP, listenPort))];
         });
         return [keyOf(router), addresses];
       }),

@@ -60,6 +60,8 @@ describe('what a pool is scaled by', () => {
 describe('reports that are missing', () => {
   it('of one replica neither add nor remove a replica: it counts as being at the target', () => {
     expect(valueOf('KVCache', { ready: 3, replicas: [replica({ kvTokens: 800 })] })).toBe(80 * 3);
+    const unknown = [replica({ completionTokensPerSecond: undefined }), replica({ completionTokensPerSecond: 50 })];
+    expect(valueOf('TokensPerSecond', { replicas: unknown }, 200)).toBe(250);
   });
 
   it('of every replica leave nothing to go by', () => {

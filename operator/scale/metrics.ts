@@ -3,12 +3,13 @@ import type { MetricName, Signal } from './types.ts';
 /** What one router says of a pool. */
 export type RouterSample = { inFlight: number; held: number; idleMs?: number | undefined };
 
-/** What one replica says of itself; a part of core's LoadReport. */
+/** What one replica says of itself. */
 export type ReplicaSample = {
   queued: number;
   kvTokens: number;
   kvTokensMax: number;
-  completionTokensPerSecond: number;
+  /** Undefined while nobody knows: who has heard a counter once has no rate. */
+  completionTokensPerSecond: number | undefined;
 };
 
 /** Everything known of a pool's load at one moment. Whoever gathers it leaves out what is too old to be believed. */
@@ -83,9 +84,10 @@ export function signalOf(metric: MetricName, pool: PoolSample, target: number): 
 function overReplicas(
   { ready, replicas }: PoolSample,
   target: number,
-  value: (replica: ReplicaSample) => number,
+  value: (replica: ReplicaSample) => number | undefined,
 ): number | undefined {
-  if (ready > 0 && replicas.length === 0) return undefined;
-  const reported = replicas.reduce((sum, replica) => sum + value(replica), 0);
-  return reported + Math.max(0, ready - replicas.length) * target;
+  const values = replicas.map(value).filter((each) => each !== undefined);
+  if (ready > 0 && values.length === 0) return undefined;
+  const reported = values.reduce((sum, each) => sum + each, 0);
+  return reported + Math.max(0, ready - values.length) * target;
 }

@@ -13,17 +13,22 @@ const bodyBytesMax = 4 * 1024 * 1024;
 /** Asked at the same time; a round over thousands takes longer, and no more memory. */
 const askedAtOnceMax = 64;
 
-/** One pod that says at `/load` how busy it is. */
-export type Address = { id: string; url: string };
+/** What a pod said last, and how long ago. */
+export type Last<Report> = { report: Report; ageMs: number };
+
+/** Where one pod says how busy it is, and how that is read; `read` throws on what is no report. */
+export type Address<Report> = {
+  id: string;
+  url: string;
+  read: (text: string, last: Last<Report> | undefined) => Report;
+};
 
 /** What it said in this round, and the time before; undefined where it did not. */
 export type Answer<Report> = { before: Report | undefined; after: Report | undefined };
 
 export type PollerParts<Report> = {
   /** Whom to ask, by the key of the custom resource that they belong to, as they are now. Called once a round. */
-  addresses: () => ReadonlyMap<string, readonly Address[]>;
-  /** Throws on what is no report. */
-  read: (json: unknown) => Report;
+  addresses: () => ReadonlyMap<string, readonly Address<Report>[]>;
   onRound?: (key: string, answers: readonly Answer<Report>[]) => void;
   agent: Dispatcher;
   clock: Clock;
@@ -36,7 +41,7 @@ type Heard<Report> = { atMs: number; report: Report };
 export class LoadPoller<Report> {
   readonly #parts: PollerParts<Report>;
   readonly #heard = new Map<string, Heard<Report>>();
-  #asked: ReadonlyMap<string, readonly Address[]> = new Map();
+  #asked: ReadonlyMap<string, readonly Address<Report>[]> = new Map();
 
   constructor(parts: PollerParts<Report>) {
     this.#parts = parts;
@@ -82,17 +87,19 @@ export class LoadPoller<Report> {
       );
   }
 
-  async #ask({ id, url }: Address, signal: AbortSignal): Promise<Answer<Report>> {
-    const { agent, clock, log, read } = this.#parts;
-    const before = this.#heard.get(id)?.report;
+  async #ask({ id, url, read }: Address<Report>, signal: AbortSignal): Promise<Answer<Report>> {
+    const { agent, clock, log } = this.#parts;
+    const last = this.#heard.get(id);
+    const before = last?.report;
     try {
       const { statusCode, text } = await withinTime(clock, { ms: timeoutMs, parent: signal, late }, async (limit) => {
-        const answer = await request(`${url}/load`, { dispatcher: agent, signal: limit });
+        const answer = await request(url, { dispatcher: agent, signal: limit });
         return { statusCode: answer.statusCode, text: await answer.body.text() };
       });
       if (statusCode !== 200 || text.length > bodyBytesMax) return { before, after: undefined };
-      const report = read(JSON.parse(text));
-      this.#heard.set(id, { atMs: clock.nowMs(), report });
+      const atMs = clock.nowMs();
+      const report = read(text, last && { report: last.report, ageMs: atMs - last.atMs });
+      this.#heard.set(id, { atMs, report });
       return { before, after: report };
     } catch (error) {
       log.debug({ pod: id, err: error }, 'a pod does not report its load');

@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { ManualClock } from '@qwenfleet/core/clock';
 import { emptyHistogram } from '@qwenfleet/core/load/histogram';
 import { silentLogger } from '@qwenfleet/core/log';
 import { Agent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../harness/processes.ts';
-import { routerPoller } from './routers.ts';
+import { RoundsClock } from '../../harness/rounds-clock.ts';
+import { routerAddress, routerPoller } from './routers.ts';
 
 const everyMs = 1_000;
 const staleMs = 5_000;
@@ -24,15 +24,6 @@ const poolOf = (changes: object = {}): object => ({
   revisions: {},
   ...changes,
 });
-
-/** Tells how many rounds have ended: the poller sleeps for a second after each. */
-class RoundsClock extends ManualClock {
-  rounds = 0;
-  override sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
-    if (delayMs === 1_000) this.rounds += 1;
-    return super.sleep(delayMs, signal);
-  }
-}
 
 let asked: number;
 let pools: Record<string, () => object>;
@@ -59,7 +50,7 @@ beforeEach(async () => {
   clock = new RoundsClock();
   agent = new Agent();
   stopping = new AbortController();
-  const addresses = () => new Map([[key, [{ id: 'pod', url: `http://127.0.0.1:${port}` }]]]);
+  const addresses = () => new Map([[key, [routerAddress('pod', `http://127.0.0.1:${port}`)]]]);
   poller = routerPoller(
     { addresses, agent, clock, log: silentLogger },
     {

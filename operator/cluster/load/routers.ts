@@ -1,5 +1,5 @@
 import { routerLoadSchema, type PoolLoad, type RouterLoad } from '@qwenfleet/core/load/pool-report';
-import { LoadPoller, type Answer, type PollerParts } from './poller.ts';
+import { LoadPoller, type Address, type Answer, type PollerParts } from './poller.ts';
 
 type Report = RouterLoad['pools'];
 
@@ -13,14 +13,20 @@ export type RouterListeners = {
   onPools: (routerKey: string) => void;
 };
 
+/** Of one that answers at this origin. */
+export const routerAddress = (id: string, origin: string): Address<Report> => ({
+  id,
+  url: `${origin}/load`,
+  read: (text) => routerLoadSchema.parse(JSON.parse(text)).pools,
+});
+
 /** Asks every router what it has for each pool. */
 export const routerPoller = (
-  parts: Omit<PollerParts<Report>, 'read' | 'onRound'>,
+  parts: Omit<PollerParts<Report>, 'onRound'>,
   { onLoad, onPools }: RouterListeners,
 ): LoadPoller<Report> =>
   new LoadPoller<Report>({
     ...parts,
-    read: (json) => routerLoadSchema.parse(json).pools,
     onRound: (key, answers) => {
       const changes = answers.map(changeOf);
       const loaded = new Set(changes.flatMap(({ load }) => load));

@@ -12,6 +12,7 @@ import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/p
 import type { ReplicaSample } from '../../scale/metrics.ts';
 import { hostedBy } from '../../rollout/hot/host.ts';
 import { toStatus } from '../../scale/status.ts';
+import { engineOf } from '../../specs/engine/registry.ts';
 import type { Integrations } from '../../specs/capabilities.ts';
 import type { RouterService } from '../../specs/pool/scaled-object.ts';
 import type { Images } from '../../specs/images.ts';
@@ -238,7 +239,7 @@ export class PoolController {
       scaling: verdict?.state,
       closedBy: verdict?.closedBy,
       rollout: rollout?.decision.conditions,
-      replicaLoads: plan.resolved.engine.type === 'qwen' ? this.#replicaSamples(object).length : undefined,
+      replicaLoads: engineOf(plan.resolved.engine.type)?.load ? this.#replicaSamples(object).length : undefined,
       hasSignal: loadsOf(object).some((load) => load !== undefined),
       router,
       outsideScaler: outsideScalerOf(deployment, capabilities, router !== 'not-selected'),

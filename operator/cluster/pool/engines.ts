@@ -3,7 +3,7 @@ import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Pod } from '@qwenfleet/kube/kinds';
 import { request, type Dispatcher } from 'undici';
-import { replicaAddresses } from '../load/replicas.ts';
+import { answeringReplicas } from '../load/replicas.ts';
 
 const timeoutMs = 2_000;
 const bodyBytesMax = 1024 * 1024;
@@ -43,10 +43,10 @@ export class Engines {
   }
 
   async #send(pod: Pod, { path, ...options }: Sent, { token, signal }: Call): Promise<RuntimeStatus | undefined> {
-    const [address] = replicaAddresses([pod]);
-    if (!address) return undefined;
+    const [replica] = answeringReplicas([pod]);
+    if (!replica) return undefined;
     try {
-      const { statusCode, body } = await request(`${address.url}${path}`, {
+      const { statusCode, body } = await request(`${replica.origin}${path}`, {
         ...options,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         dispatcher: this.#agent,

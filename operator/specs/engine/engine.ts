@@ -6,6 +6,7 @@ import type { Resolved } from '../../reconcile/qwendeployment/plan/resolve.ts';
 import type { EngineType } from '../../reconcile/substrate.ts';
 import type { Parallelism } from '../parallelism.ts';
 import { secondsOf } from '../seconds.ts';
+import type { EngineLoad } from './load.ts';
 import type { Reading, Weights } from '../weights/weights.ts';
 
 /** Where every engine answers. */
@@ -40,6 +41,8 @@ export type PodEngine = {
   metricsPort: 'http' | 'metrics';
   /** Histogram of the seconds between two tokens of an answer, where the engine has one. */
   tokenSeconds: string | undefined;
+  /** How it says how full it is; undefined for one that does not. */
+  load: EngineLoad | undefined;
   /** Why it cannot run this pool, beyond its weights. */
   refusal(input: Pick<EngineInput, 'deployment' | 'parallelism'>): string | undefined;
   container(input: EngineInput): EngineContainer;

@@ -132,7 +132,8 @@ function threadsOf(devices: number, hardwareClass: HardwareClass | undefined, su
   return Math.min(threadsMax, Math.max(1, Math.floor(quantityValue(cpu) * devices)));
 }
 
-function chooseEngine(spec: Spec, hardwareClass: HardwareClass | undefined): Resolved['engine'] {
+/** The engine that runs a pool, and why. */
+export function chooseEngine(spec: Spec, hardwareClass: HardwareClass | undefined): Resolved['engine'] {
   if (spec.engine.type !== undefined) return { type: spec.engine.type, reason: 'as the spec says' };
   const count = spec.hardware?.count ?? 1;
   if (count === 1) return { type: 'qwen', reason: 'one device' };

@@ -14,6 +14,7 @@ export const tritonEngine: PodEngine = {
   configured: false,
   metricsPort: 'metrics',
   tokenSeconds: undefined,
+  load: undefined,
   refusal: ({ deployment, parallelism: { nodes } }) => {
     if (nodes > 1) return 'the triton engine does not span nodes here; set engine.type: vllm';
     if (repositories.includes(schemeOf(deployment))) return undefined;

@@ -4,6 +4,7 @@ import { homeEnv } from '../../home-env.ts';
 import { httpPort, type EngineInput, type PodEngine } from '../engine.ts';
 import { computeArgs, modelArgs, serverArgs } from './arguments.ts';
 import { drain } from './drain.ts';
+import { vllmLoad } from './load.ts';
 
 const command = ['vllm', 'serve'] as const;
 
@@ -14,6 +15,7 @@ export const vllmEngine: PodEngine = {
   configured: false,
   metricsPort: 'http',
   tokenSeconds: 'vllm:inter_token_latency_seconds',
+  load: vllmLoad,
   refusal: () => undefined,
   container: (input) => ({
     command,
