@@ -20,19 +20,24 @@ function entrypoint(): string[] {
   return args;
 }
 
-/** Runs the operator as its image does, but as a process of this machine, and waits until it is ready. */
+/**
+ * Runs the operator as its image does, but as a process of this machine, and waits until it is ready: from the house, or
+ * from a folder that has been laid down like the image.
+ */
 export async function startOperator(
   cluster: Pick<Cluster, 'kubeconfig'>,
   env: Record<string, string> = {},
+  folder?: string,
 ): Promise<RunningOperator> {
   const port = await freePort();
   const metricsUrl = `http://127.0.0.1:${port}`;
-  const { end, ...started } = await startReady(entrypoint(), metricsUrl, {
+  const own = {
     KUBECONFIG: cluster.kubeconfig,
     QWENFLEET_METRICS_HOST: '127.0.0.1',
     QWENFLEET_METRICS_PORT: String(port),
     QWENFLEET_LEASE_NAMESPACE: 'default',
-    ...env,
-  });
+  };
+  const where = folder === undefined ? {} : { folder };
+  const { end, ...started } = await startReady(entrypoint(), metricsUrl, { env: { ...own, ...env }, ...where });
   return { ...started, metricsUrl, stop: () => end('SIGTERM'), kill: async () => void (await end('SIGKILL')) };
 }

@@ -15,12 +15,16 @@ export type ReadyProcess = {
 const logCharactersMax = 200_000;
 
 /**
- * Runs Node with these arguments as a process of this machine, and waits until it is ready at `url`. Throws with its log
- * when it ends before that; one that takes too long is killed.
+ * Runs Node with these arguments as a process of this machine, in the root of the house unless told otherwise, and waits
+ * until it is ready at `url`. Throws with its log when it ends before that; one that takes too long is killed.
  */
-export async function startReady(args: readonly string[], url: string, env: NodeJS.ProcessEnv): Promise<ReadyProcess> {
+export async function startReady(
+  args: readonly string[],
+  url: string,
+  { env, folder = root }: { env: NodeJS.ProcessEnv; folder?: string },
+): Promise<ReadyProcess> {
   const child = spawn(process.execPath, args, {
-    cwd: root,
+    cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -13,6 +13,6 @@ export async function startRouter(cluster: Pick<Cluster, 'kubeconfig'>, name: st
   const args = ['--discovery', 'kube', '--config-secret', `${name}-config`, '--namespace', 'default'];
   const url = `http://127.0.0.1:${listenPort}`;
   const env = { KUBECONFIG: cluster.kubeconfig };
-  const { log, end } = await startReady([path.join(root, 'router/main.ts'), ...args], url, env);
+  const { log, end } = await startReady([path.join(root, 'router/main.ts'), ...args], url, { env });
   return { url, log, stop: async () => void (await end('SIGKILL')) };
 }

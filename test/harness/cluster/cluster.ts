@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { command, type CommandOptions, type Outcome } from '../command.ts';
 import { readAudit, type AuditLine } from './audit.ts';
@@ -30,10 +30,11 @@ export type Cluster = {
 };
 
 /**
- * Starts a real control plane with kwok's fake nodes, and with `node` also a real node, on ports of its own. It ends
- * with this process, however that ends. Throws with the end of the logs when it does not come up.
+ * Starts a real control plane with kwok's fake nodes, and with `node` also a real node, on ports of its own; `niceness`
+ * has it give way to others, as nice(1) does. It ends with this process, however that ends. Throws with the end of the
+ * logs when it does not come up.
  */
-export async function startCluster(options: { node?: boolean } = {}): Promise<Cluster> {
+export async function startCluster(options: { node?: boolean; niceness?: number } = {}): Promise<Cluster> {
   const missing = await (options.node ? nodeMissing() : clusterMissing);
   if (missing !== undefined) throw new Error(`no cluster can run here: ${missing}`);
   const bin = await testbedCache();
@@ -42,6 +43,7 @@ export async function startCluster(options: { node?: boolean } = {}): Promise<Cl
   // Its standard input is what it lives by. In a session of its own, Ctrl-C in a terminal does not reach it.
   const keeper = spawn(script('keep.sh'), args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = new Promise<void>((resolve) => keeper.on('close', () => resolve()));
+  if (options.niceness !== undefined) giveWay(keeper, options.niceness);
   await greeting(keeper);
   keeper.unref();
 
@@ -69,6 +71,13 @@ export async function startCluster(options: { node?: boolean } = {}): Promise<Cl
       await ended;
     },
   };
+}
+
+/** Has a session give way to others, as nice(1) does. Between sessions, Linux weighs nothing else: sched(7), autogroup. */
+function giveWay({ pid = 0 }: ChildProcess, niceness: number): void {
+  const file = `/proc/${pid}/autogroup`;
+  if (existsSync(file)) writeFileSync(file, String(niceness));
+  setPriority(pid, niceness);
 }
 
 /** kubectl keeps what it learnt of the server, and its own settings, in the home folder unless told otherwise. */

@@ -14,6 +14,7 @@ import { startCluster, type Cluster } from '../../harness/cluster/cluster.ts';
 import { installCrds } from '../../harness/cluster/crds.ts';
 import { gpuNodes } from '../../harness/cluster/gpu-nodes.ts';
 import { kubectl } from '../../harness/cluster/kubectl.ts';
+import { layOperatorFolder } from '../../harness/operator-folder.ts';
 import { startOperator, type RunningOperator } from '../../harness/operator.ts';
 
 export type Size = { pools: number; replicas: number; namespaces: number };
@@ -28,6 +29,8 @@ const account = { name: 'operator', namespace: 'default' };
 export const operatorUser = `system:serviceaccount:${account.namespace}:${account.name}`;
 
 const namespaceName = (index: number): string => `team-${index}`;
+/** Of a control plane that shares its cores with the operator: an operator's pod has cores of its own. */
+const controlPlaneNiceness = 10;
 /** Pools that one kubectl creates: on a busy machine each takes half a second, and a command two minutes at most. */
 const perCommand = 50;
 /** Each pod asks for one of them. */
@@ -52,15 +55,18 @@ export type ManyPools = {
 };
 
 export async function startMany(size: Size, operatorEnv: Record<string, string> = {}): Promise<ManyPools> {
-  const cluster = await startCluster();
+  const cluster = await startCluster({ niceness: controlPlaneNiceness });
   const undo: (() => Promise<unknown>)[] = [() => cluster.stop()];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
     await prepare(cluster, size);
-    const env = { ...(await podEnvironment(cluster)), ...operatorEnv };
-    let operator = await startOperator(cluster, env);
+    const laid = await layOperatorFolder();
+    undo.push(async () => laid.remove());
+    const env = { ...(await podEnvironment(cluster)), ...laid.env, ...operatorEnv };
+    const start = (): Promise<RunningOperator> => startOperator(cluster, env, laid.folder);
+    let operator = await start();
     undo.push(() => operator.stop());
     const pools = await watchPools(cluster);
     undo.push(pools.stop);
@@ -79,7 +85,7 @@ export async function startMany(size: Size, operatorEnv: Record<string, string> 
       readyPools: () => pools.reflector.cache.list().filter((pool) => isReady(pool, size.replicas)).length,
       restartOperator: async () => {
         await operator.stop();
-        operator = await startOperator(cluster, env);
+        operator = await start();
       },
       memory: () => memoryOf(operator.process.pid),
       metrics: async () => (await fetch(`${operator.metricsUrl}/metrics`)).text(),
