@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { KubeClient } from '@qwenfleet/kube/client/client';
 import { isNotFound } from '@qwenfleet/kube/client/status-error';
 import type { KubeObject } from '@qwenfleet/kube/object';
 import { resourceOf } from '@qwenfleet/kube/resource';
 import { childKey, planChildren } from './children.ts';
+import { digest } from './digest.ts';
 import { projected } from './drift.ts';
 
 /** Objects whose last answer is remembered; more than a fleet of 1,000 pools has. */
@@ -85,4 +85,3 @@ async function together<T>(items: readonly T[], work: (item: T) => Promise<void>
 }
 
 const memoryKey = (object: KubeObject): string => `${object.metadata.namespace}/${childKey(object)}`;
-const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64');

@@ -23,7 +23,7 @@ import { noticesOf } from '../notices.ts';
 import { sameStatus, writeStatus } from '../status-writer.ts';
 import type { Engines } from './engines.ts';
 import type { HotView } from './hot.ts';
-import { writeObjects } from './objects.ts';
+import { writeObjects, type Settled } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
 import { StatusPace } from './pace.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
@@ -61,6 +61,7 @@ export type PoolControllerParts = {
 type Memory = {
   scaler: PoolScaler | undefined;
   rollout: PoolRollout;
+  settled: Settled;
   /** The version that was last written to: as long as the cache has it still, it is behind. */
   overwritten: string | undefined;
 };
@@ -100,7 +101,7 @@ export class PoolController {
     // Stored first, then done: whoever goes on after a crash knows what was begun.
     const { latest, heldMs } = await this.#writeStatus(seen, { desired, verdict, rollout, memory }, signal);
     if (!seen.deployment.spec.paused) {
-      await this.#act(seen, { desired, rollout, latest }, signal);
+      await this.#act(seen, { desired, rollout, latest, memory }, signal);
       await this.#exchange(hot?.view, rollout?.decision.hot, { token, signal });
     }
     return { requeueAfterMs: soonest([verdict?.lookAgainMs, rollout?.lookAgainMs, heldMs]) };
@@ -134,7 +135,7 @@ export class PoolController {
   #memoryOf(key: string): Memory {
     const known = this.#memories.get(key);
     if (known) return known;
-    const memory = { scaler: undefined, rollout: new PoolRollout(), overwritten: undefined };
+    const memory = { scaler: undefined, rollout: new PoolRollout(), settled: {}, overwritten: undefined };
     this.#memories.set(key, memory);
     return memory;
   }
@@ -186,7 +187,7 @@ export class PoolController {
 
   async #act(
     seen: PoolSeen,
-    { desired, rollout, latest }: Pick<Outcome, 'desired' | 'rollout'> & { latest: CustomObject },
+    { desired, rollout, latest, memory }: Omit<Outcome, 'verdict'> & { latest: CustomObject },
     signal: AbortSignal,
   ): Promise<void> {
     const { client, applier, integrations, routerServiceOf } = this.#parts;
@@ -194,7 +195,7 @@ export class PoolController {
     const begins = rollout?.begins ?? new Map<string, string>();
     const around = { integrations, router: routerServiceOf(seen.object) };
     await handOver(client, seen, { replicas: desired, latest }, signal);
-    await writeObjects({ client, applier }, seen, { sizes, begins, around }, signal);
+    await writeObjects({ client, applier, settled: memory.settled }, seen, { sizes, begins, around }, signal);
   }
 
   /** @returns the pool as it is then, and in how many milliseconds it has more to tell. */

@@ -6,10 +6,10 @@ import { next } from '../../rollout/next.ts';
 import { plainSpec } from '../../rollout/harness/pool.ts';
 import type { RolloutState } from '../../rollout/types.ts';
 import { recordsWith } from '../../reconcile/qwendeployment/plan/cluster.ts';
-import { deploymentOf, planOf, poolFor } from '../../specs/harness/pool.ts';
+import { poolSeen } from '../../harness/pool-seen.ts';
+import { deploymentOf, poolFor } from '../../specs/harness/pool.ts';
 import { newRecord, readRecord, recordConfigMap } from '../../specs/pool/record.ts';
 import type { Pool } from '../../specs/pool/pool.ts';
-import { noCapabilities } from '../../specs/capabilities.ts';
 import { HotView } from './hot.ts';
 import type { PoolSeen } from './observe.ts';
 
@@ -39,22 +39,13 @@ function seenWith(spec: Record<string, unknown>, { silent = false }: { silent?: 
   const pool = poolOf(spec);
   const { deployment, revision } = pool;
   const pods = [podOf(one.revision, 1), podOf(one.revision, 2)];
-  return {
-    object: { apiVersion: '', kind: '', metadata: { name: 'chat' } },
-    written: {},
-    deployment,
-    plan: planOf(deployment),
-    capabilities: noCapabilities,
+  return poolSeen(deployment, {
     pool,
     revision,
-    live: [],
     records: recordsWith(pool, [silent ? { ...recordOf(one), runtimeJson: '{}' } : recordOf(one)]),
-    workloads: [],
     pods,
     replicas: pods.map(({ metadata }) => ({ name: metadata.name, revision: one.revision, state: 'ready' })),
-    overdue: 0,
-    refused: undefined,
-  };
+  });
 }
 
 const revisions = [{ revision: one.revision, replicas: 2, ready: 2, weight: 0 }];

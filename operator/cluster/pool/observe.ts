@@ -87,13 +87,22 @@ export function observePool(
     pool,
     revision,
     live,
-    records: live.flatMap((child) => (child.kind === 'ConfigMap' ? (readRecord(child) ?? []) : [])),
+    records: live.flatMap((child) => (child.kind === 'ConfigMap' ? (recordOf(child) ?? []) : [])),
     workloads,
     pods: pods.pods,
     replicas: replicaViews(pods),
     overdue: overdueReplicas(pods),
     refused: refusedReplicas(workloads, []),
   };
+}
+
+/** Frozen objects of the cache, read once for each of their versions. */
+const knownRecords = new WeakMap<KubeObject, RevisionRecord>();
+
+function recordOf(child: KubeObject): RevisionRecord | undefined {
+  const record = knownRecords.get(child) ?? readRecord(child);
+  if (record) knownRecords.set(child, record);
+  return record;
 }
 
 const wantedOf = ({ spec }: QwenDeployment, hardwareClass: HardwareClass | undefined): Wanted => ({

@@ -1,32 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { noCapabilities } from '../../specs/capabilities.ts';
-import { deploymentOf, planOf, poolFor } from '../../specs/harness/pool.ts';
+import { poolSeen } from '../../harness/pool-seen.ts';
+import { deploymentOf } from '../../specs/harness/pool.ts';
 import type { PoolSeen } from './observe.ts';
 import { givenReplicas } from './workloads.ts';
 
 const scaling = { minReplicas: 1, maxReplicas: 4 };
 
 /** A pool of this spec, whose workloads were told to have so many. */
-function seenWith(spec: Record<string, unknown>, told: readonly number[]): PoolSeen {
-  const deployment = deploymentOf(spec);
-  const plan = planOf(deployment);
-  return {
-    object: { apiVersion: '', kind: '', metadata: { name: 'chat' } },
-    written: {},
-    deployment,
-    plan,
-    capabilities: noCapabilities,
-    pool: plan.resolved.blocked ? undefined : poolFor(deployment),
-    revision: undefined,
-    live: [],
-    records: [],
+const seenWith = (spec: Record<string, unknown>, told: readonly number[]): PoolSeen =>
+  poolSeen(deploymentOf(spec), {
     workloads: told.map((replicas) => ({ apiVersion: '', kind: '', metadata: { name: 'chat' }, spec: { replicas } })),
-    pods: [],
-    replicas: [],
-    overdue: 0,
-    refused: undefined,
-  };
-}
+  });
 
 describe('replicas of a pool that our scaler does not decide on', () => {
   it.each([

@@ -72,23 +72,30 @@ export const runningRevisions = ({ replicas }: PoolSeen, sizes: Sizes): string[]
 /**
  * Writes the replicas of every workload that has others. A new workload would begin with one replica, whatever is
  * wanted: it is created with the right number by this manager, which then keeps that one field.
+ * @returns how many were written.
  */
 export async function writeSizes(
   client: KubeClient,
   { workloads, plan }: PoolSeen,
   { sizes, desired }: { sizes: Sizes; desired: readonly KubeObject[] },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let written = 0;
   for (const workload of workloads) {
     const replicas = sizes[workload.metadata.labels?.[revisionLabel] ?? ''] ?? 0;
-    if (workload.spec?.replicas !== replicas) await setReplicas(client, workload, replicas, signal);
+    if (workload.spec?.replicas === replicas) continue;
+    await setReplicas(client, workload, replicas, signal);
+    written += 1;
   }
   for (const [revision, replicas] of Object.entries(sizes)) {
     const name = revisionName(plan.resolved.name, revision);
     if (workloads.some(({ metadata }) => metadata.name === name)) continue;
     const fresh = desired.find((object) => isWorkload(object) && object.metadata.name === name);
-    if (fresh) await client.apply(withReplicas(fresh, replicas), { fieldManager, force: true, signal });
+    if (!fresh) continue;
+    await client.apply(withReplicas(fresh, replicas), { fieldManager, force: true, signal });
+    written += 1;
   }
+  return written;
 }
 
 async function setReplicas(
