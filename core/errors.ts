@@ -37,8 +37,8 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** Messages quote what they refuse; a name in a damaged file may be megabytes long. */
-const messageLengthMax = 2_000;
+/** Messages quote what they refuse: fifty problems of a fleet file are 5 KB, a name in a damaged file may be megabytes. */
+const messageLengthMax = 16_000;
 
 export type FleetErrorOptions = {
   /** The request field or configuration path at fault, such as `messages[0].role`. */
