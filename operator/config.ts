@@ -12,6 +12,10 @@ const count = (name: string) =>
 const named = z.strictObject({ name: z.string().min(1).max(253) });
 const integrationsSchema = z.strictObject({
   monitorLabels: z.record(z.string(), z.string()).optional(),
+  runbooksUrl: z
+    .string()
+    .regex(/^https?:\/\/\S+$/, 'is not a URL; write one such as https://wiki.example.com/runbooks')
+    .optional(),
   gateway: named
     .extend({ namespace: z.string().min(1).optional(), sectionName: z.string().min(1).optional() })
     .optional(),

@@ -1,5 +1,5 @@
 // npm test [-- FILTER]: unit, contract and end-to-end tests. npm run test:full: the slow rest, and
-// npm run test:cluster alone: what needs a real Kubernetes, which it builds.
+// npm run test:cluster alone: what needs a real Kubernetes, which it builds. npm run test:observe: what is about metrics.
 // --second-try: runs files that failed once more, alone, and names as flaky what passes then.
 // Ends with the plain line "N passed, N failed, N skipped".
 import { spawn } from 'node:child_process';
@@ -13,7 +13,11 @@ import { countsOf, failedFiles, withSecondTry, type Report } from './test-report
 const filesAgainMax = 3;
 
 const args = process.argv.slice(2);
-const projectsOf: Record<string, string[]> = { '--full': ['full', 'cluster'], '--cluster': ['cluster'] };
+const projectsOf: Record<string, string[]> = {
+  '--full': ['full', 'cluster'],
+  '--cluster': ['cluster'],
+  '--observe': ['unit', 'e2e', 'full'],
+};
 const secondTry = '--second-try';
 const filters = args.filter((argument) => !(argument in projectsOf) && argument !== secondTry);
 const projects = args.flatMap((argument) => projectsOf[argument] ?? []);

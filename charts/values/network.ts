@@ -21,6 +21,12 @@ export const metricsSchema = z
           'Labels by which your Prometheus finds monitors and rules: of the operator, of routers and of pools.',
         examples: [{ release: 'prometheus' }],
       }),
+    runbooksUrl: z
+      .string()
+      .max(1024)
+      .regex(/^(https?:\/\/\S+)?$/)
+      .default('')
+      .describe('Where you publish docs/runbooks, which alerts then link to; empty gives them the path of their page.'),
   })
   .prefault({})
   .describe("The operator's metrics.");

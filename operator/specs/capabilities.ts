@@ -49,6 +49,8 @@ export const capabilityApis = {
 export type Integrations = {
   /** Labels by which the cluster's Prometheus finds its PodMonitors and PrometheusRules. */
   monitorLabels?: Readonly<Record<string, string>>;
+  /** Where docs/runbooks is published, so that alerts link to their pages. */
+  runbooksUrl?: string;
   /** The Gateway that routers, and exported pools, attach to; without one there are no routes. */
   gateway?: { name: string; namespace?: string; sectionName?: string };
   /** The endpoint picker of InferencePools, which their API asks for; without one no pool is exported. */

@@ -112,6 +112,7 @@ matchExpressions:
 {{- define "qwenfleet.integrations" -}}
 {{- $found := dict -}}
 {{- with .Values.metrics.monitorLabels }}{{- $_ := set $found "monitorLabels" . }}{{- end -}}
+{{- with .Values.metrics.runbooksUrl }}{{- $_ := set $found "runbooksUrl" . }}{{- end -}}
 {{- range $name := list "gateway" "endpointPicker" -}}
 {{- $given := dict -}}
 {{- range $key, $value := index $.Values.neighbours $name -}}
