@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { admissionPolicySchema, fleetSchema, hardwareClassesSchema, testSchema } from './values/fleet.ts';
 import { imagesSchema } from './values/images.ts';
 import { neighboursSchema } from './values/neighbours.ts';
-import { metricsSchema, networkPolicySchema } from './values/network.ts';
+import { dashboardsSchema, metricsSchema, networkPolicySchema } from './values/network.ts';
 import { podSchema, serviceAccountSchema } from './values/pod.ts';
 
 const allowed = (what: string): z.ZodDefault<z.ZodBoolean> => z.boolean().default(true).describe(what);
@@ -72,6 +72,7 @@ export const valuesSchema = z.strictObject({
   test: testSchema,
   admissionPolicy: admissionPolicySchema,
   metrics: metricsSchema,
+  dashboards: dashboardsSchema,
   networkPolicy: networkPolicySchema,
   pod: podSchema,
   serviceAccount: serviceAccountSchema,

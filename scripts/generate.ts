@@ -2,11 +2,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { generateChartFiles } from '@qwenfleet/charts/generate';
+import { generateDashboardFiles } from '@qwenfleet/core/dashboards/registry';
 import { generateFiles } from '@qwenfleet/crds/generate';
 
 const root = path.join(import.meta.dirname, '..');
 
-for (const [name, text] of [...generateFiles(), ...generateChartFiles()]) {
+for (const [name, text] of [...generateFiles(), ...generateChartFiles(), ...generateDashboardFiles()]) {
   const file = path.join(root, name);
   const changed = (await readFile(file, 'utf8').catch(() => undefined)) !== text;
   if (changed) {

@@ -31,6 +31,28 @@ export const metricsSchema = z
   .prefault({})
   .describe("The operator's metrics.");
 
+export const dashboardsSchema = z
+  .strictObject({
+    create: z.boolean().default(false).describe('Whether there is a ConfigMap for each dashboard.'),
+    namespace: z.string().max(63).default('').describe('Where; empty means the namespace of the release.'),
+    labels: z
+      .record(z.string(), z.string())
+      .default({})
+      .meta({
+        description: "Labels by which Grafana's sidecar finds them; empty means its default, which is in the example.",
+        examples: [{ grafana_dashboard: '1' }],
+      }),
+    annotations: z
+      .record(z.string(), z.string())
+      .default({})
+      .meta({
+        description: 'Annotations, such as the folder that the sidecar puts them in.',
+        examples: [{ grafana_folder: 'Qwenfleet' }],
+      }),
+  })
+  .prefault({})
+  .describe('Dashboards for Grafana: fleet, pool, router and operator.');
+
 export const networkPolicySchema = z
   .strictObject({
     create: z

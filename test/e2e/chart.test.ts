@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { generateDashboardFiles } from '@qwenfleet/core/dashboards/registry';
 import { parseFleet } from '@qwenfleet/crds/fleet-file';
 import { generateCrds } from '@qwenfleet/crds/generate';
 import { deploymentSchema, hardwareSchema, routerSchema } from '@qwenfleet/crds/kinds';
@@ -14,6 +15,7 @@ import { ClusterRole } from 'kubernetes-models/rbac.authorization.k8s.io/v1/Clus
 import { ClusterRoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1/ClusterRoleBinding';
 import { Role } from 'kubernetes-models/rbac.authorization.k8s.io/v1/Role';
 import { RoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding';
+import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { Pod } from 'kubernetes-models/v1/Pod';
 import { Service } from 'kubernetes-models/v1/Service';
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
@@ -38,6 +40,7 @@ type Model = new (data: never) => Checkable; // each class takes the data of its
 const models: Record<string, Model> = {
   ClusterRole,
   ClusterRoleBinding,
+  ConfigMap,
   Deployment,
   NetworkPolicy,
   Pod,
@@ -141,6 +144,25 @@ describe.skipIf(await helmMissing)('helm template', () => {
       gateway: { name: 'public', namespace: 'gateways' },
       endpointPicker: { name: 'picker', port: 9002 },
     });
+  });
+
+  it('brings every dashboard as it is, where and as Grafana looks for them', async () => {
+    const set = ['namespace=monitoring', 'annotations.grafana_folder=Qwenfleet', 'create=true'];
+    const objects = await rendered(set.flatMap((each) => ['--set', `dashboards.${each}`]));
+    const maps = objects.filter(({ kind }) => kind === 'ConfigMap');
+    const files = generateDashboardFiles();
+    expect(maps).toHaveLength(files.size);
+    for (const map of maps) {
+      expect(() => check(map), map.metadata.name).not.toThrow();
+      expect(map.metadata).toMatchObject({
+        namespace: 'monitoring',
+        labels: { grafana_dashboard: '1' },
+        annotations: { grafana_folder: 'Qwenfleet' },
+      });
+      const [[name, text] = ['', '']] = Object.entries(map['data'] as Record<string, string>);
+      const file = `charts/qwenfleet/dashboards/${name.replace('qwenfleet-', '')}`;
+      expect(JSON.parse(text), name).toEqual(JSON.parse(files.get(file) ?? ''));
+    }
   });
 
   it('leaves out a hardware class that is switched off or taken away, and changes one in one field', async () => {

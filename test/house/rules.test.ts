@@ -31,7 +31,7 @@ const onlyIn: { name: RegExp; folders: readonly RegExp[] }[] = [
 
 /** Decisions: functions of what they are given. */
 const pureZones = [
-  /^core\/slo\//,
+  /^core\/(slo|dashboards)\//,
   /^kube\/(lease\/decide|controller\/outcome|reflector\/(store|missed|after-watch|indexers))/,
   /^operator\/(scale|rollout|specs)\//,
   /^operator\/reconcile\/[^/]+\/plan/,
