@@ -103,7 +103,7 @@ export class Target {
     const failings: [string, boolean][] = [
       [`code ${code}`, !codes.test(code)],
       [`the reason: ${message.slice(0, 500)}`, !says.test(message)],
-      [`a reason of ${message.length} characters`, message.length > 2_001],
+      [`a reason of ${message.length} characters`, message.length > 16_001],
       [`a path: ${message.slice(0, 500)}`, message.includes(this.#root) || message.includes(this.honest)],
       [`a stack: ${message.slice(0, 500)}`, /\n\s+at |node_modules/.test(message)],
       [`generation ${nextGeneration}`, nextGeneration !== generation],
