@@ -1,3 +1,4 @@
+import { instantSchema } from '@qwenfleet/core/fleet/client-key';
 import { z } from 'zod';
 
 /**
@@ -24,6 +25,9 @@ export const longDuration = described(() =>
     .max(32)
     .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$/, 'is not a duration; write one such as 12h or 30d'),
 );
+
+/** A moment as RFC 3339 writes it, with a zone. */
+export const instant = (description: string): typeof instantSchema => instantSchema.describe(description);
 
 /** Kubernetes' way to write amounts: `16Gi`, `500m`, `4`. */
 export const quantity = described(() =>

@@ -9,8 +9,19 @@ import { UpstreamPool } from './upstream/pool.ts';
 
 export type FleetParts = { clock: Clock; rng: Rng; onWake: (pool: string) => void };
 
+/** What requests see of the fleet: all of it, or what their key is for. */
+export type Fleet = {
+  readonly pools: readonly UpstreamPool[];
+  /** By which a client may ask for the pool, its own first. */
+  namesOf: (pool: UpstreamPool) => readonly string[];
+  /** The pool that goes by a name, if it does such work. Throws what tells a client why not. */
+  named: (name: string, task: 'generate' | 'embed') => UpstreamPool;
+  /** The pools that `auto` may choose from. */
+  views: () => PoolView[];
+};
+
 /** All pools of the router: found by name, told of new endpoints, looked at by the policy. */
-export class FleetView {
+export class FleetView implements Fleet {
   readonly #parts: FleetParts;
   #pools: readonly UpstreamPool[] = [];
   #last: EndpointSnapshot | undefined;
@@ -49,11 +60,20 @@ export class FleetView {
     for (const pool of this.#pools) this.#tell(pool);
   }
 
+  namesOf({ config }: UpstreamPool): readonly string[] {
+    return [config.name, ...config.models];
+  }
+
+  find(name: string): UpstreamPool | undefined {
+    return (
+      this.#pools.find(({ config }) => config.name === name) ??
+      this.#pools.find(({ config }) => config.models.includes(name))
+    );
+  }
+
   /** The pool that goes by a name: its own, its model's or an alias. Throws `model_not_found` with what there is. */
   named(name: string, task: 'generate' | 'embed'): UpstreamPool {
-    const pool =
-      this.#pools.find(({ config }) => config.name === name) ??
-      this.#pools.find(({ config }) => config.models.includes(name));
+    const pool = this.find(name);
     if (!pool) {
       const names = ['"auto"', ...this.#pools.map(({ config }) => `"${config.name}"`)].join(', ');
       throw new FleetError('model_not_found', `model: "${name}" is not served here. Ask for one of ${names}.`, {

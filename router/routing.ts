@@ -1,7 +1,7 @@
 import { FleetError } from '@qwenfleet/core/errors';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { maxTokensOf, messageText, type ChatRequest, type CompletionRequest } from '@qwenfleet/core/openai/request';
-import type { FleetView } from './fleet-view.ts';
+import type { Fleet } from './fleet-view.ts';
 import type { PoolDecision, PoolPolicy, ScoredRequest } from './policy/policy.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 
@@ -37,11 +37,7 @@ const promptText = (prompt: CompletionRequest['prompt']): string =>
   typeof prompt === 'string' ? prompt : prompt.filter((part) => typeof part === 'string').join('\n');
 
 /** The pool for a request: the one that it names, or the one that the policy finds for `auto`. */
-export function route(
-  request: ChatRequest | CompletionRequest,
-  fleet: FleetView,
-  { policy, objective }: Judging,
-): Route {
+export function route(request: ChatRequest | CompletionRequest, fleet: Fleet, { policy, objective }: Judging): Route {
   if (request.model === 'auto') {
     const decision = policy.decide(scoredRequest(request), fleet.views(), objective);
     return { pool: fleet.named(decision.pool, 'generate'), decision };
@@ -50,7 +46,7 @@ export function route(
   return { pool, decision: namedDecision(pool, request.model, fleet) };
 }
 
-function namedDecision(pool: UpstreamPool, asked: string, fleet: FleetView): PoolDecision {
+function namedDecision(pool: UpstreamPool, asked: string, fleet: Fleet): PoolDecision {
   const { name } = pool.config;
   return {
     pool: name,
@@ -75,7 +71,7 @@ function namedDecision(pool: UpstreamPool, asked: string, fleet: FleetView): Poo
  */
 export function fallbackRoute(
   request: ChatRequest | CompletionRequest,
-  fleet: FleetView,
+  fleet: Fleet,
   { policy, objective, failed }: Judging & { failed: readonly UpstreamPool[] },
 ): Route | undefined {
   const scored = scoredRequest(request);
@@ -96,10 +92,10 @@ export function fallbackRoute(
 }
 
 /** The pool for embeddings: by name, or the only kind there is for `auto`. */
-export function embeddingPool(model: string, fleet: FleetView): UpstreamPool {
+export function embeddingPool(model: string, fleet: Fleet): UpstreamPool {
   if (model !== 'auto') return fleet.named(model, 'embed');
-  const pool = fleet.pools.find(({ config }) => config.task === 'embed');
-  if (pool) return pool;
+  const pool = fleet.views().find(({ task }) => task === 'embed');
+  if (pool) return fleet.named(pool.name, 'embed');
   throw new FleetError(
     'model_not_found',
     'model: no pool of this fleet makes embeddings; examples/embeddings.yaml has one.',

@@ -1,12 +1,15 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { describeError, FleetError } from '@qwenfleet/core/errors';
+import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
-import { FleetView } from './fleet-view.ts';
+import { KeyRing } from './admission/keys.ts';
+import { FleetView, type Fleet } from './fleet-view.ts';
 import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
 import type { PoolPolicy } from './policy/policy.ts';
+import { ScopedFleet } from './scoped-fleet.ts';
 import { shippedWeights } from './score/weights.ts';
 import { UpstreamAgent } from './upstream/agent.ts';
 
@@ -21,6 +24,9 @@ export type ServiceParts = {
 /** One answer from its first byte to its last. The signal's reason is always a FleetError. */
 export type Flight = { signal: AbortSignal; end: () => void };
 
+/** What routes that are not public get: the fleet comes with the request, as its key sees it, and no other way. */
+export type Served = Omit<RouterService, 'fleet'>;
+
 /** One router's state: its configuration, its fleet, its policy, its open answers. */
 export class RouterService {
   readonly clock: Clock;
@@ -33,11 +39,13 @@ export class RouterService {
   readonly startedEpochMs: number;
   readonly #flights = new Set<AbortController>();
   #config: RouterConfig;
+  #keys: KeyRing;
   #state: 'serving' | 'leaving' | 'draining' = 'serving';
   #landed: (() => void) | undefined;
 
   constructor({ config, clock, rng, log, onWake }: ServiceParts) {
     this.#config = config;
+    this.#keys = new KeyRing(config.keys);
     this.clock = clock;
     this.rng = rng;
     this.log = log;
@@ -52,9 +60,19 @@ export class RouterService {
     return this.#config;
   }
 
+  get keys(): KeyRing {
+    return this.#keys;
+  }
+
+  /** The fleet as a key sees it. */
+  fleetFor(key: ClientKey | undefined): Fleet {
+    return key?.scopes?.models ? new ScopedFleet(this.fleet, key.scopes) : this.fleet;
+  }
+
   /** Takes a new configuration. Running answers end on what they began with, and no request is dropped. */
   configure(config: RouterConfig): void {
     this.#config = config;
+    this.#keys = new KeyRing(config.keys);
     this.fleet.configure(config.pools);
     this.agent.configure(config.timeouts.connectMs);
     this.log.level = config.logLevel;

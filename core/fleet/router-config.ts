@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { clientKeySchema } from './client-key.ts';
 import { tierSchema } from './tier.ts';
 
 /** Revisions of one pool that may have a weight of their own at the same time. */
@@ -86,7 +87,7 @@ export const routerSettingsSchema = z.strictObject({
     })
     .prefault({}),
   /** Clients' keys, hashed; none means that the endpoint is open. */
-  keys: z.array(z.strictObject({ id: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).default([]),
+  keys: z.array(clientKeySchema).default([]),
   timeouts: z
     .strictObject({
       connectMs: z.int().min(1).default(2_000),

@@ -3,6 +3,7 @@ import { nameRules, rule, type Rule } from '../rule.ts';
 import type { routerSpecSchema } from './spec.ts';
 
 type Spec = z.infer<typeof routerSpecSchema>;
+type Scopes = NonNullable<NonNullable<Spec['keys']>[number]['scopes']>;
 type Requirement = NonNullable<Spec['pools']['selector']['matchExpressions']>[number];
 
 export const routerRules: readonly Rule[] = [
@@ -14,6 +15,14 @@ export const routerRules: readonly Rule[] = [
     cel: '!has(self.costWeight) || !has(self.largeShare)',
     message: 'objective.costWeight and objective.largeShare exclude each other; remove one',
     holds: (self) => self.costWeight === undefined || self.largeShare === undefined,
+  }),
+  rule<Scopes>({
+    id: 'scope-without-auto',
+    path: 'spec.keys[].scopes',
+    fieldPath: '.models',
+    cel: "!has(self.models) || !self.models.exists(name, name == 'auto')",
+    message: 'auto needs no scope, since it chooses among the pools that are named; take it away',
+    holds: (self) => !(self.models ?? []).includes('auto'),
   }),
   rule<Requirement>({
     id: 'selector-values',

@@ -4,6 +4,7 @@ import {
   count,
   decimal,
   duration,
+  instant,
   labels,
   listAtomic,
   listMap,
@@ -14,6 +15,7 @@ import {
   secretRef,
   text,
 } from '../field.ts';
+import { routePattern, routeRemedy, scopeNamesMax } from '@qwenfleet/core/fleet/client-key';
 import { tierNames } from '../qwendeployment/spec.ts';
 
 const requirement = z
@@ -31,6 +33,21 @@ const quotaSchema = z
     concurrency: count('Requests at the same time.', 1, 100_000).optional(),
   })
   .describe('What each key may use.');
+
+const scopesSchema = z
+  .strictObject({
+    models: listSet(
+      modelName('A pool, with all its names, or a single name of a model.'),
+      scopeNamesMax,
+      'What these keys may ask for. auto needs no mention: it chooses among the pools that are named.',
+    ).optional(),
+    routes: listSet(
+      z.string().max(128).regex(routePattern, routeRemedy).describe('A path, with everything below it.'),
+      scopeNamesMax,
+      'Routes that these keys may use.',
+    ).optional(),
+  })
+  .describe('What these keys are for. What is left out is not restricted, and an empty list is for nothing.');
 
 const sceneSchema = z
   .strictObject({
@@ -114,6 +131,10 @@ export const routerSpecSchema = z
             "A Secret whose entries are clients' keys: the entry is the client's name, its value the key.",
             'Only this entry; every entry when left out.',
           ),
+          expires: instant(
+            'When these keys expire, such as 2027-01-31T00:00:00Z; never when left out. While one key replaces another, the client stands in two Secrets.',
+          ).optional(),
+          scopes: scopesSchema.optional(),
           quota: quotaSchema.optional(),
         })
         .describe('Keys from one Secret.'),

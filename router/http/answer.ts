@@ -2,8 +2,9 @@ import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { PoolDecision } from '../policy/policy.ts';
 import { hasArms, type HeaderReader } from '../policy/canary/arms.ts';
+import type { Fleet } from '../fleet-view.ts';
 import { fallbackRoute } from '../routing.ts';
-import type { RouterService } from '../service.ts';
+import type { Served } from '../service.ts';
 import { dispatch } from '../upstream/dispatch.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import type { ByteStream, Dispatched } from '../upstream/relay.ts';
@@ -17,6 +18,8 @@ export type Asked = {
   bytes: number;
   stream: boolean;
   requestId: string;
+  /** As the request's key sees it. */
+  fleet: Fleet;
   startedMs: number;
   header: HeaderReader;
   /** Aborts when the client leaves. */
@@ -32,18 +35,19 @@ const failsOver = new Set(['pool_unavailable', 'upstream_failed', 'upstream_time
 
 /** Answers a request for `auto`: when the chosen pool fails before its first byte, the next best one is asked. */
 export async function answerAuto(
-  service: RouterService,
+  service: Served,
   asked: Asked,
   { request, choice }: { request: ChatRequest | CompletionRequest; choice: Choice },
 ): Promise<Response> {
-  const { policy, fleet, config, clock } = service;
+  const { policy, config, clock } = service;
   const failed: UpstreamPool[] = [];
   for (let next = choice; ;) {
     const outcome = await answer(service, asked, next).catch(asFleetError);
     const isFailure = outcome instanceof FleetError ? failsOver.has(outcome.code) : outcome.status >= 500;
     failed.push(next.pool);
     const inTime = clock.nowMs() - asked.startedMs < config.timeouts.totalMs;
-    const other = isFailure && inTime && fallbackRoute(request, fleet, { policy, objective: config.objective, failed });
+    const other =
+      isFailure && inTime && fallbackRoute(request, asked.fleet, { policy, objective: config.objective, failed });
     if (other) next = other;
     else if (outcome instanceof FleetError) throw outcome;
     else return outcome;
@@ -51,7 +55,7 @@ export async function answerAuto(
 }
 
 /** Has a pool answer and hands its bytes on, with what was decided in the headers. */
-export async function answer(service: RouterService, asked: Asked, { pool, decision }: Choice): Promise<Response> {
+export async function answer(service: Served, asked: Asked, { pool, decision }: Choice): Promise<Response> {
   const { clock, telemetry, config } = service;
   const route = asked.path.replace('/v1/', '');
   const { name, weights } = pool.config;
@@ -134,7 +138,7 @@ function toStream(body: ByteStream, finish: () => void): ReadableStream<Uint8Arr
   );
 }
 
-function countTokens({ telemetry }: RouterService, pool: string, text: string | undefined): void {
+function countTokens({ telemetry }: Served, pool: string, text: string | undefined): void {
   for (const type of ['prompt', 'completion'] as const) {
     const count = new RegExp(`"${type}_tokens":\\s*(\\d+)`).exec(text ?? '')?.[1];
     if (count !== undefined) telemetry.count('routerTokens', { pool, type }, Number(count));

@@ -1,7 +1,15 @@
 import type { HttpBindings } from '@hono/node-server';
+import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { Context, Hono } from 'hono';
+import type { Fleet } from '../fleet-view.ts';
 
-/** What every route finds: the request's name and when it came, and Node's own request and response. */
-export type Env = { Bindings: HttpBindings; Variables: { requestId: string; startedMs: number } };
+/**
+ * What every route finds: the request's name and when it came, and Node's own request and response. Those that are not
+ * public also find whose key it came with, none where the endpoint is open, and the fleet as that key sees it.
+ */
+export type Env = {
+  Bindings: HttpBindings;
+  Variables: { requestId: string; startedMs: number; key: ClientKey | undefined; fleet: Fleet };
+};
 export type App = Hono<Env>;
 export type RouteContext = Context<Env>;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { FleetError } from '@qwenfleet/core/errors';
 import { cors } from 'hono/cors';
-import { clientOf } from '../admission/keys.ts';
+import { checkRoute } from '../admission/scope.ts';
 import type { RouterService } from '../service.ts';
 import type { App } from './context.ts';
 
@@ -22,7 +22,11 @@ export function addGuards(app: App, service: RouterService): void {
   app.use(async (c, next) => {
     if (c.req.method === 'OPTIONS' || publicPaths.has(withoutSlash(c.req.path))) return next();
     const key = /^Bearer\s+(\S+)\s*$/i.exec(c.req.header('authorization') ?? '')?.[1];
-    clientOf(service.config.keys, key === undefined ? undefined : createHash('sha256').update(key).digest('hex'));
+    const digest = key === undefined ? undefined : createHash('sha256').update(key).digest('hex');
+    const client = service.keys.admit(digest, service.clock.epochMs());
+    if (client?.scopes) checkRoute(client.scopes, withoutSlash(c.req.path));
+    c.set('key', client);
+    c.set('fleet', service.fleetFor(client));
     if (service.draining)
       throw new FleetError('shutting_down', 'The router is stopping and takes no new requests. Try again.');
     return next();

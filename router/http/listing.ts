@@ -1,26 +1,28 @@
 import type { ModelList } from '@qwenfleet/core/openai/response';
-import type { FleetView } from '../fleet-view.ts';
+import type { Fleet } from '../fleet-view.ts';
 import type { PoolStatusWord } from '../upstream/pool.ts';
 
 /** GET /v1/models: `auto`, then every pool by every name that it goes by; pools at zero included. */
-export function modelList(fleet: FleetView, startedEpochMs: number): ModelList {
+export function modelList(fleet: Fleet, startedEpochMs: number): ModelList {
   const common = { object: 'model' as const, created: Math.floor(startedEpochMs / 1000), owned_by: 'qwenfleet' };
-  const generating = fleet.pools.filter(({ config }) => config.task === 'generate');
+  const generating = fleet.pools.filter(
+    (pool) => pool.config.task === 'generate' && fleet.namesOf(pool).includes(pool.config.name),
+  );
   const auto = {
     ...common,
     id: 'auto',
     status: nearest(generating.map(({ status }) => status)),
     context_length: Math.max(0, ...generating.map(({ config }) => config.contextLength)),
   };
-  const pools = fleet.pools.flatMap(({ config, status }) =>
-    [config.name, ...config.models].map((id) => ({
+  const pools = fleet.pools.flatMap((pool) =>
+    fleet.namesOf(pool).map((id) => ({
       ...common,
       id,
-      status,
-      ...(config.adapters?.includes(id) ? { parent: config.name } : {}),
-      pool: config.name,
-      tier: config.tier,
-      context_length: config.contextLength,
+      status: pool.status,
+      ...(pool.config.adapters?.includes(id) ? { parent: pool.config.name } : {}),
+      pool: pool.config.name,
+      tier: pool.config.tier,
+      context_length: pool.config.contextLength,
     })),
   );
   return { object: 'list', data: generating.length > 0 ? [auto, ...pools] : pools };
@@ -33,7 +35,7 @@ function nearest(statuses: readonly PoolStatusWord[]): PoolStatusWord {
 }
 
 /** GET /v1/pools: what each pool is and does at this moment. */
-export function poolList(fleet: FleetView): { pools: Record<string, unknown>[] } {
+export function poolList(fleet: Fleet): { pools: Record<string, unknown>[] } {
   return {
     pools: fleet.pools.map((pool) => {
       const { name, tier, description, costPerToken, task } = pool.config;

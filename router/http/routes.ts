@@ -10,7 +10,7 @@ import {
 import type { z } from 'zod';
 import { responsesRequestSchema, toChat } from '../responses/request.ts';
 import { embeddingPool, route } from '../routing.ts';
-import type { RouterService } from '../service.ts';
+import type { Served } from '../service.ts';
 import { rawMembers } from '../upstream/request-body.ts';
 import { answer, answerAuto, type AnswerPath, type Asked } from './answer.ts';
 import { readBody } from './body.ts';
@@ -21,44 +21,43 @@ import { only } from './only.ts';
 import { asResponses } from './responses.ts';
 
 /** What the fleet says of itself. */
-export function addListing(app: App, service: RouterService): void {
-  const { fleet, startedEpochMs } = service;
-  const list = () => modelList(fleet, startedEpochMs);
-  only(app, 'GET', '/v1/models', (c) => c.json(list()));
+export function addListing(app: App, service: Served): void {
+  const list = (c: RouteContext) => modelList(c.get('fleet'), service.startedEpochMs);
+  only(app, 'GET', '/v1/models', (c) => c.json(list(c)));
   // Names of models have slashes in them: Qwen/Qwen3-8B.
   only(app, 'GET', '/v1/models/:id{.+}', (c) => {
     const id = (c.req.param('id') ?? '').replace(/\/$/, '');
-    const entry = list().data.find((model) => model.id === id);
+    const entry = list(c).data.find((model) => model.id === id);
     if (entry) return c.json(entry);
     throw new FleetError('model_not_found', `model: "${id}" is not served here. GET /v1/models lists what is.`, {
       param: 'model',
     });
   });
-  only(app, 'GET', '/v1/pools', (c) => c.json(poolList(fleet)));
+  only(app, 'GET', '/v1/pools', (c) => c.json(poolList(c.get('fleet'))));
   only(app, 'POST', '/v1/route/explain', async (c) => {
     const request = parseRequest(chatRequestSchema, await readBody(c.env.incoming, service.config.bodyBytesMax));
     const { objective } = service.config;
-    const decided = route(request, fleet, { policy: service.policy, objective }).decision;
+    const decided = route(request, c.get('fleet'), { policy: service.policy, objective }).decision;
     const { pool, reason, words, confidence, pools, features } = decided;
     return c.json({ pool, reason, words, confidence, pools, features });
   });
 }
 
 /** What pools answer. */
-export function addAnswers(app: App, service: RouterService): void {
+export function addAnswers(app: App, service: Served): void {
   addGenerating(app, service, '/v1/chat/completions', chatRequestSchema);
   addGenerating(app, service, '/v1/completions', completionRequestSchema);
   addResponses(app, service);
   only(app, 'POST', '/v1/embeddings', async (c) => {
     const { request, asked } = await read(c, service, { path: '/v1/embeddings', schema: embeddingRequestSchema });
-    const pool = embeddingPool(request.model, service.fleet);
+    const pool = embeddingPool(request.model, asked.fleet);
     return answer(service, asked, { pool, decision: { reason: 'named', confidence: 1 } });
   });
 }
 
 function addGenerating(
   app: App,
-  service: RouterService,
+  service: Served,
   path: AnswerPath,
   schema: typeof chatRequestSchema | typeof completionRequestSchema,
 ): void {
@@ -69,7 +68,7 @@ function addGenerating(
 }
 
 /** OpenAI's newer way to ask, answered by a chat. */
-function addResponses(app: App, service: RouterService): void {
+function addResponses(app: App, service: Served): void {
   only(app, 'POST', '/v1/responses', async (c) => {
     const path = '/v1/chat/completions';
     const { request, asked } = await read(c, service, { path, schema: responsesRequestSchema });
@@ -79,9 +78,9 @@ function addResponses(app: App, service: RouterService): void {
   });
 }
 
-function generate(service: RouterService, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
-  const { fleet, policy, telemetry } = service;
-  const { pool, decision } = route(request, fleet, { policy, objective: service.config.objective });
+function generate(service: Served, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+  const { policy, telemetry } = service;
+  const { pool, decision } = route(request, asked.fleet, { policy, objective: service.config.objective });
   const { stream, header } = asked;
   const alive = { stream, header, clock: service.clock, everyMs: pool.config.hold.keepAliveMs };
   if (request.model !== 'auto') return keptAlive(answer(service, asked, { pool, decision }), alive);
@@ -92,7 +91,7 @@ function generate(service: RouterService, asked: Asked, request: ChatRequest | C
 /** Reads and checks a request once. What goes on to the pool is what the client wrote. */
 async function read<T extends z.ZodType>(
   c: RouteContext,
-  service: RouterService,
+  service: Served,
   { path, schema }: { path: AnswerPath; schema: T },
 ): Promise<{ request: z.infer<T>; asked: Asked }> {
   const text = await readBody(c.env.incoming, service.config.bodyBytesMax);
@@ -103,6 +102,7 @@ async function read<T extends z.ZodType>(
     bytes: Buffer.byteLength(text),
     stream: false,
     requestId: c.get('requestId'),
+    fleet: c.get('fleet'),
     startedMs: c.get('startedMs'),
     header: (name: string) => c.req.header(name),
     signal: c.req.raw.signal,

@@ -99,6 +99,31 @@ describe('the keys of clients', () => {
     expect(config.keys.map(({ id }) => id)).toEqual(['bob']);
   });
 
+  it('have the moment and the scopes that stand beside their Secret', () => {
+    const expires = '2027-01-31T00:00:00+01:00';
+    const scopes = { models: ['small'], routes: ['/v1/embeddings'] };
+    const { config } = plan(
+      { keys: [{ secretRef: { name: 'clients', key: 'ada' } }, { secretRef: { name: 'guests' }, expires, scopes }] },
+      { secrets },
+    );
+    expect(config.keys).toEqual([
+      { id: 'ada', sha256: sha256('key-a') },
+      { id: 'eve', sha256: sha256('key-e'), expires, scopes },
+    ]);
+  });
+
+  it('are both good while a client stands in two Secrets, the old one until it expires', () => {
+    const expires = '2027-01-31T00:00:00Z';
+    const spec = {
+      keys: [{ secretRef: { name: 'clients', key: 'ada' }, expires }, { secretRef: { name: 'newer' } }],
+    };
+    const { config } = plan(spec, { secrets: [...secrets, secretOf('newer', { ada: 'key-a2' })] });
+    expect(config.keys).toEqual([
+      { id: 'ada', sha256: sha256('key-a'), expires },
+      { id: 'ada', sha256: sha256('key-a2') },
+    ]);
+  });
+
   it('are none without any, and the endpoint is open', () => {
     expect(plan().config.keys).toEqual([]);
   });

@@ -87,11 +87,16 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
 
 /** Each entry of the named Secrets is a client and its key; only the digest of the key goes on. */
 function clientKeys({ spec }: QwenRouter, secrets: readonly Secret[]): RouterConfig['keys'] {
-  return (spec.keys ?? []).flatMap(({ secretRef }) => {
+  return (spec.keys ?? []).flatMap(({ secretRef, expires, scopes }) => {
     const secret = secrets.find(({ metadata }) => metadata.name === secretRef.name);
     const entries = secret ? [...secretEntries(secret)] : [];
     return entries
       .filter(([id]) => secretRef.key === undefined || secretRef.key === id)
-      .map(([id, key]) => ({ id, sha256: createHash('sha256').update(key.trim()).digest('hex') }));
+      .map(([id, key]) => ({
+        id,
+        sha256: createHash('sha256').update(key.trim()).digest('hex'),
+        ...(expires === undefined ? {} : { expires }),
+        ...(scopes === undefined ? {} : { scopes }),
+      }));
   });
 }
