@@ -11,6 +11,7 @@ export type Route = { pool: UpstreamPool; decision: PoolDecision };
 
 /** UTF-8 bytes of a token on average: a little over three for Chinese, about four for English. Used for a bound only. */
 const bytesPerToken = 4;
+export const tokensOfBytes = (bytes: number): number => Math.ceil(bytes / bytesPerToken);
 
 /** What a policy may look at, from either kind of request. */
 export function scoredRequest(request: ChatRequest | CompletionRequest): ScoredRequest {
@@ -26,7 +27,7 @@ export function scoredRequest(request: ChatRequest | CompletionRequest): ScoredR
       request.response_format !== undefined &&
       request.response_format !== null &&
       request.response_format.type !== 'text',
-    promptTokens: Math.ceil(bytes / bytesPerToken),
+    promptTokens: tokensOfBytes(bytes),
     maxTokens: maxTokensOf(request),
   };
 }

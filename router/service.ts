@@ -6,6 +6,7 @@ import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import { KeyRing } from './admission/keys.ts';
+import { Meters } from './admission/meters.ts';
 import { FleetView, type Fleet } from './fleet-view.ts';
 import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
 import type { PoolPolicy } from './policy/policy.ts';
@@ -37,6 +38,7 @@ export class RouterService {
   readonly telemetry = new Telemetry('router', { processMetrics: true });
   readonly agent: UpstreamAgent;
   readonly startedEpochMs: number;
+  readonly meters = new Meters();
   readonly #flights = new Set<AbortController>();
   #config: RouterConfig;
   #keys: KeyRing;
@@ -73,6 +75,7 @@ export class RouterService {
   configure(config: RouterConfig): void {
     this.#config = config;
     this.#keys = new KeyRing(config.keys);
+    this.meters.keep(config.keys);
     this.fleet.configure(config.pools);
     this.agent.configure(config.timeouts.connectMs);
     this.log.level = config.logLevel;

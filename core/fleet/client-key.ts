@@ -27,6 +27,16 @@ export const keyScopesSchema = z.strictObject({
 });
 export type KeyScopes = z.infer<typeof keyScopesSchema>;
 
+/** What a client may use, at one router process. What is left out is not bounded. */
+export const quotaSchema = z.strictObject({
+  requestsPerMinute: z.int().min(1).optional(),
+  /** Prompts and answers together. */
+  tokensPerMinute: z.int().min(1).optional(),
+  /** Requests at the same time. */
+  concurrency: z.int().min(1).optional(),
+});
+export type Quota = z.infer<typeof quotaSchema>;
+
 /** One key of a client, as its digest. A client may have several: one replaces another while both are good. */
 export const clientKeySchema = z.strictObject({
   /** The client's name. */
@@ -35,6 +45,8 @@ export const clientKeySchema = z.strictObject({
   /** From then on it is refused; never when left out. */
   expires: instantSchema.optional(),
   scopes: keyScopesSchema.optional(),
+  /** Counted by client: its keys share it. */
+  quota: quotaSchema.optional(),
 });
 export type ClientKey = z.infer<typeof clientKeySchema>;
 

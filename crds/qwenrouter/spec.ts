@@ -32,7 +32,9 @@ const quotaSchema = z
     tokensPerMinute: count('Tokens a minute, prompts and answers together.', 1, 1_000_000_000).optional(),
     concurrency: count('Requests at the same time.', 1, 100_000).optional(),
   })
-  .describe('What each key may use.');
+  .describe(
+    'What each client may use, with all its keys. Router replicas count for themselves, so each has an equal part.',
+  );
 
 const scopesSchema = z
   .strictObject({

@@ -1,7 +1,9 @@
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
+import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { PoolDecision } from '../policy/policy.ts';
 import { hasArms, type HeaderReader } from '../policy/canary/arms.ts';
+import type { Charge } from '../admission/meter.ts';
 import type { Fleet } from '../fleet-view.ts';
 import { fallbackRoute } from '../routing.ts';
 import type { Served } from '../service.ts';
@@ -18,12 +20,23 @@ export type Asked = {
   bytes: number;
   stream: boolean;
   requestId: string;
-  /** As the request's key sees it. */
+  key: ClientKey | undefined;
+  /** As the key sees it. */
   fleet: Fleet;
+  /** Where the key has a quota. */
+  metering?: Metering;
   startedMs: number;
   header: HeaderReader;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
+};
+
+export type Metering = {
+  charge: Charge;
+  /** Estimated, for answers that do not tell. */
+  promptTokens: number;
+  /** The pool is asked for counts that the client has not asked for. */
+  hideUsage: boolean;
 };
 
 export type AnswerPath = '/v1/chat/completions' | '/v1/completions' | '/v1/embeddings';
@@ -72,7 +85,7 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
   try {
     dispatched = await dispatch(
       pool,
-      { ...asked, signal: flight.signal },
+      { ...asked, signal: flight.signal, hideUsage: asked.metering?.hideUsage },
       {
         config,
         agent: () => service.agent.current,
@@ -95,7 +108,8 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
     ...(hasArms(weights) && dispatched.revision !== undefined ? { 'x-qwenfleet-revision': dispatched.revision } : {}),
   };
   const finish = (): void => {
-    countTokens(service, name, dispatched.usageText());
+    const told = countTokens(service, name, dispatched.usageText());
+    if (asked.metering) settle(asked.metering, dispatched, told, clock.nowMs());
     over(endStatus(dispatched, flight.signal));
   };
   const { body, status } = dispatched;
@@ -138,9 +152,21 @@ function toStream(body: ByteStream, finish: () => void): ReadableStream<Uint8Arr
   );
 }
 
-function countTokens({ telemetry }: Served, pool: string, text: string | undefined): void {
+/** Charges what was delivered: what the pool tells, or what came by when the answer was cut before it told. */
+function settle({ charge, promptTokens }: Metering, dispatched: Dispatched, told: number, nowMs: number): void {
+  if (dispatched.status >= 300) return;
+  charge.deliver(told > 0 ? told : promptTokens + dispatched.pieces(), nowMs);
+  if (!(dispatched.body instanceof Uint8Array)) charge.end();
+}
+
+/** What the pool tells, prompt and answer together; 0 when it tells nothing. */
+function countTokens({ telemetry }: Served, pool: string, text: string | undefined): number {
+  let sum = 0;
   for (const type of ['prompt', 'completion'] as const) {
     const count = new RegExp(`"${type}_tokens":\\s*(\\d+)`).exec(text ?? '')?.[1];
-    if (count !== undefined) telemetry.count('routerTokens', { pool, type }, Number(count));
+    if (count === undefined) continue;
+    telemetry.count('routerTokens', { pool, type }, Number(count));
+    sum += Number(count);
   }
+  return sum;
 }

@@ -29,20 +29,26 @@ export function addGuards(app: App, service: RouterService): void {
     c.set('fleet', service.fleetFor(client));
     if (service.draining)
       throw new FleetError('shutting_down', 'The router is stopping and takes no new requests. Try again.');
-    return next();
+    await next();
+    if (!client?.quota) return;
+    const limits = service.meters.of(client)?.headers(client.quota, service.clock.nowMs());
+    for (const [name, value] of Object.entries(limits ?? {})) c.res.headers.set(name, value);
   });
 }
 
 /** Lets pages of the configured origins call the endpoint; pages of others cannot, which is what browsers do anyway. */
 export function addCors(app: App, service: RouterService): void {
   const exposeHeaders = ['pool', 'decision', 'confidence', 'revision'].map((name) => `x-qwenfleet-${name}`);
+  const limitHeaders = ['limit', 'remaining', 'reset'].flatMap((what) =>
+    ['requests', 'tokens'].map((of) => `x-ratelimit-${what}-${of}`),
+  );
   const handler = cors({
     origin: (origin) => {
       const { origins } = service.config.cors;
       return origins.includes('*') || origins.includes(origin) ? origin : null;
     },
     allowMethods: ['GET', 'POST'],
-    exposeHeaders: ['x-request-id', 'retry-after', 'retry-after-ms', ...exposeHeaders],
+    exposeHeaders: ['x-request-id', 'retry-after', 'retry-after-ms', ...exposeHeaders, ...limitHeaders],
     maxAge: 600,
   });
   app.use((c, next) => (service.config.cors.origins.length === 0 ? next() : handler(c, next)));

@@ -9,7 +9,7 @@ import {
 } from '@qwenfleet/core/openai/request';
 import type { z } from 'zod';
 import { responsesRequestSchema, toChat } from '../responses/request.ts';
-import { embeddingPool, route } from '../routing.ts';
+import { embeddingPool, route, scoredRequest, tokensOfBytes } from '../routing.ts';
 import type { Served } from '../service.ts';
 import { rawMembers } from '../upstream/request-body.ts';
 import { answer, answerAuto, type AnswerPath, type Asked } from './answer.ts';
@@ -17,6 +17,7 @@ import { readBody } from './body.ts';
 import type { App, RouteContext } from './context.ts';
 import { keptAlive } from './keep-alive.ts';
 import { modelList, poolList } from './listing.ts';
+import { metered, type Wanted } from './metered.ts';
 import { only } from './only.ts';
 import { asResponses } from './responses.ts';
 
@@ -51,7 +52,10 @@ export function addAnswers(app: App, service: Served): void {
   only(app, 'POST', '/v1/embeddings', async (c) => {
     const { request, asked } = await read(c, service, { path: '/v1/embeddings', schema: embeddingRequestSchema });
     const pool = embeddingPool(request.model, asked.fleet);
-    return answer(service, asked, { pool, decision: { reason: 'named', confidence: 1 } });
+    const wanted = () => ({ promptTokens: tokensOfBytes(asked.bytes), answerTokens: 0 });
+    return metered(service, asked, wanted, (admitted) =>
+      answer(service, admitted, { pool, decision: { reason: 'named', confidence: 1 } }),
+    );
   });
 }
 
@@ -81,11 +85,24 @@ function addResponses(app: App, service: Served): void {
 function generate(service: Served, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
   const { policy, telemetry } = service;
   const { pool, decision } = route(request, asked.fleet, { policy, objective: service.config.objective });
+  const { model } = request;
+  if (model === 'auto') telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
+  const pending = metered(
+    service,
+    asked,
+    () => wantedOf(request),
+    (admitted) =>
+      model === 'auto'
+        ? answerAuto(service, admitted, { request, choice: { pool, decision } })
+        : answer(service, admitted, { pool, decision }),
+  );
   const { stream, header } = asked;
-  const alive = { stream, header, clock: service.clock, everyMs: pool.config.hold.keepAliveMs };
-  if (request.model !== 'auto') return keptAlive(answer(service, asked, { pool, decision }), alive);
-  telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
-  return keptAlive(answerAuto(service, asked, { request, choice: { pool, decision } }), alive);
+  return keptAlive(pending, { stream, header, clock: service.clock, everyMs: pool.config.hold.keepAliveMs });
+}
+
+function wantedOf(request: ChatRequest | CompletionRequest): Wanted {
+  const { promptTokens, maxTokens = 0 } = scoredRequest(request);
+  return { promptTokens, answerTokens: maxTokens * (request.n ?? 1), streamOptions: request.stream_options };
 }
 
 /** Reads and checks a request once. What goes on to the pool is what the client wrote. */
@@ -102,6 +119,7 @@ async function read<T extends z.ZodType>(
     bytes: Buffer.byteLength(text),
     stream: false,
     requestId: c.get('requestId'),
+    key: c.get('key'),
     fleet: c.get('fleet'),
     startedMs: c.get('startedMs'),
     header: (name: string) => c.req.header(name),

@@ -23,6 +23,8 @@ export type Dispatching = {
   bytes: number;
   stream: boolean;
   requestId: string;
+  /** Token counts at the end of a stream are for us, and not for the client. */
+  hideUsage?: boolean | undefined;
   /** The client's headers, of which one may ask for a revision. */
   header: HeaderReader;
   signal: AbortSignal;
@@ -102,7 +104,7 @@ async function tryOnce(
       timeouts: parts.config.timeouts,
     });
     const outcome = outcomeOf(answer);
-    return { dispatched: relay(answer, lease, { pool: config.name, signal }), outcome };
+    return { dispatched: relay(answer, lease, { pool: config.name, signal, hideUsage: asked.hideUsage }), outcome };
   } catch (thrown) {
     const error = asFleetError(thrown);
     lease.release({ kind: signal.aborted ? 'left' : 'broken' });

@@ -23,6 +23,13 @@ export class EventRelay {
   #done = false;
   #failed = false;
   #usage: Buffer | undefined;
+  #pieces = 0;
+  readonly #hideUsage: boolean | undefined;
+
+  /** @param hideUsage undefined where tokens are not counted; true keeps an event of nothing but counts from the client. */
+  constructor(hideUsage?: boolean) {
+    this.#hideUsage = hideUsage;
+  }
 
   /** Bytes that may go on now: up to the end of the last whole event. Throws a RangeError when an event is too large. */
   push(chunk: Uint8Array): Buffer {
@@ -38,8 +45,7 @@ export class EventRelay {
     this.#restBytes = 0;
     this.#tail = '';
     this.#keep(bytes.subarray(end));
-    this.#look(whole);
-    return whole;
+    return this.#look(whole);
   }
 
   /** The end of the body. What is left is passed on only when it is the line that ends a stream, its blank line missing. */
@@ -65,6 +71,11 @@ export class EventRelay {
     return this.#usage?.toString('utf8');
   }
 
+  /** Events with text in them, where tokens are counted. */
+  get pieces(): number {
+    return this.#pieces;
+  }
+
   #keep(bytes: Buffer): void {
     this.#restBytes += bytes.length;
     if (this.#restBytes > sseEventBytesMax)
@@ -73,12 +84,22 @@ export class EventRelay {
     this.#tail = (this.#tail + bytes.subarray(-3).toString('latin1')).slice(-3);
   }
 
-  #look(whole: Buffer): void {
+  #look(whole: Buffer): Buffer {
     if (whole.includes(marks.done)) this.#done ||= doneLine.test(whole.toString('latin1'));
     if (whole.includes(marks.error)) this.#failed ||= errorLine.test(whole.toString('latin1'));
-    if (whole.includes(marks.usage)) this.#usage = whole;
+    if (this.#hideUsage !== undefined) this.#pieces += eventsOf(whole).filter((event) => textMember.test(event)).length;
+    if (!whole.includes(marks.usage)) return whole;
+    this.#usage = whole;
+    if (!this.#hideUsage) return whole;
+    const shown = eventsOf(whole).filter((event) => !event.includes('"completion_tokens"') || !noChoices.test(event));
+    return Buffer.from(shown.join(''), 'latin1');
   }
 }
+
+/** Byte by byte, so that they can be put together again as they were. */
+const eventsOf = (whole: Buffer): string[] => whole.toString('latin1').split(/(?<=\n\r?\n)/);
+const textMember = /"(?:content|reasoning|reasoning_content|text|arguments)": ?"(?!")/;
+const noChoices = /"choices": ?\[\s*\]/;
 
 /** Index after the last blank line, which may have begun in the bytes before; 0 when there is none. */
 function endOfLastEvent(bytes: Buffer, before: string): number {

@@ -26,17 +26,20 @@ export type Dispatched = {
   body: Uint8Array | ByteStream;
   /** The part of the answer with token counts in it, once the body has ended. */
   usageText: () => string | undefined;
+  /** Events with text in them that came by, about one a token. */
+  pieces: () => number;
   /** What ended the answer before its time, once the body has ended. */
   error: () => FleetError | undefined;
 };
 
-export type RelayParts = { pool: string; signal: AbortSignal };
+/** `hideUsage`: defined where tokens are counted, true where the client has not asked for the counts. */
+export type RelayParts = { pool: string; signal: AbortSignal; hideUsage?: boolean | undefined };
 
 /** The answer as the client gets it. The replica's place is given back when a stream ends, otherwise at once. */
 export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): Dispatched {
   const { contentType, headers, rest, status, first } = answer;
   const common = { headers, revision: lease.revision };
-  const whole = { usageText: () => undefined, error: () => undefined };
+  const whole = { usageText: () => undefined, pieces: () => 0, error: () => undefined };
   if (status < 200 || status >= 300) {
     lease.release(outcomeOf(answer));
     const error = clientError(status, first, parts.pool);
@@ -49,7 +52,7 @@ export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): 
     return { ...common, ...whole, status, contentType, body: first, usageText };
   }
   lease.began();
-  const events = new EventRelay();
+  const events = new EventRelay(parts.hideUsage);
   const ending: Ending = { error: undefined };
   return {
     ...common,
@@ -57,6 +60,7 @@ export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): 
     contentType,
     body: byteStream({ first, rest, events, lease, ending, ...parts }),
     usageText: () => events.usageText,
+    pieces: () => events.pieces,
     error: () => ending.error,
   };
 }

@@ -124,6 +124,17 @@ describe('the keys of clients', () => {
     ]);
   });
 
+  it('have a quota, of which each router has its part and at least one of each', () => {
+    const quota = { requestsPerMinute: 100, tokensPerMinute: 10_001, concurrency: 1 };
+    const keys = [{ secretRef: { name: 'guests' }, quota }];
+    expect(plan({ keys }, { secrets }).config.keys[0]?.quota).toEqual(quota);
+    expect(plan({ keys, replicas: 2 }, { secrets }).config.keys[0]?.quota).toEqual({
+      requestsPerMinute: 50,
+      tokensPerMinute: 5_000,
+      concurrency: 1,
+    });
+  });
+
   it('are none without any, and the endpoint is open', () => {
     expect(plan().config.keys).toEqual([]);
   });
@@ -134,7 +145,6 @@ describe('a field that no router acts on', () => {
     ['spec.objective.largeShare', { objective: { largeShare: '0.2' } }],
     ['spec.session', { session: { affinity: 'Pool' } }],
     ['spec.scenes', { scenes: [{ name: 'support' }] }],
-    ['spec.keys[].quota', { keys: [{ secretRef: { name: 'clients' }, quota: { concurrency: 1 } }] }],
   ])('is told: %s', (path, spec) => {
     expect(plan(spec).notActedOn.map((gap) => gap.path)).toEqual([path]);
   });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { timerMs } from '@qwenfleet/core/duration';
+import type { Quota } from '@qwenfleet/core/fleet/client-key';
 import { routerConfigSchema, type RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { selects } from '@qwenfleet/crds/fleet-file/selector';
 import type { HardwareClass, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
@@ -39,11 +40,6 @@ export const routerGaps: readonly Gap<QwenRouter['spec']>[] = [
     applies: (spec) => spec.session.affinity !== 'None',
   },
   { path: 'spec.scenes', reason: 'scenes are not served yet', applies: (spec) => (spec.scenes ?? []).length > 0 },
-  {
-    path: 'spec.keys[].quota',
-    reason: 'quotas are not counted yet; the keys themselves are checked',
-    applies: (spec) => (spec.keys ?? []).some(({ quota }) => quota !== undefined),
-  },
 ];
 
 /** From a QwenRouter and its pools to what the router process is told. */
@@ -87,7 +83,7 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
 
 /** Each entry of the named Secrets is a client and its key; only the digest of the key goes on. */
 function clientKeys({ spec }: QwenRouter, secrets: readonly Secret[]): RouterConfig['keys'] {
-  return (spec.keys ?? []).flatMap(({ secretRef, expires, scopes }) => {
+  return (spec.keys ?? []).flatMap(({ secretRef, expires, scopes, quota }) => {
     const secret = secrets.find(({ metadata }) => metadata.name === secretRef.name);
     const entries = secret ? [...secretEntries(secret)] : [];
     return entries
@@ -97,6 +93,18 @@ function clientKeys({ spec }: QwenRouter, secrets: readonly Secret[]): RouterCon
         sha256: createHash('sha256').update(key.trim()).digest('hex'),
         ...(expires === undefined ? {} : { expires }),
         ...(scopes === undefined ? {} : { scopes }),
+        ...(quota === undefined ? {} : { quota: shareOf(quota, spec.replicas) }),
       }));
   });
+}
+
+/** Routers count for themselves, so each has its part; one of every kind at least, or it would answer nothing. */
+function shareOf(quota: Quota, routers: number): Quota {
+  const part = (most: number | undefined): number | undefined => most && Math.max(1, Math.floor(most / routers));
+  const { requestsPerMinute, tokensPerMinute, concurrency } = quota;
+  return {
+    requestsPerMinute: part(requestsPerMinute),
+    tokensPerMinute: part(tokensPerMinute),
+    concurrency: part(concurrency),
+  };
 }
