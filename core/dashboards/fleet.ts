@@ -1,9 +1,7 @@
-import { recorded } from '../slo/subject.ts';
+import { failedMatcher, recorded } from '../slo/subject.ts';
 import { metrics } from '../telemetry/names.ts';
 import { quantile, rate, share, total } from './expression.ts';
 import { stat, timeseries, type Dashboard } from './panel.ts';
-
-const failed = 'status=~"429|5.."';
 
 /** Is everything well? One look, no choice but of where the data is. */
 export const fleet: Dashboard = {
@@ -31,7 +29,9 @@ export const fleet: Dashboard = {
             { at: 0.01, color: 'red' },
           ],
           runbook: 'QwenfleetErrorBudgetFastBurn',
-          queries: [{ expr: share(rate('routerRequests', [], failed), rate('routerRequests')), legend: 'failed' }],
+          queries: [
+            { expr: share(rate('routerRequests', [], failedMatcher), rate('routerRequests')), legend: 'failed' },
+          ],
         }),
         stat({
           title: 'Waiting',
@@ -67,7 +67,7 @@ export const fleet: Dashboard = {
           description: 'Requests a second that the pool failed. Empty while nothing fails.',
           unit: 'reqps',
           runbook: 'QwenfleetErrorBudgetFastBurn',
-          queries: [{ expr: rate('routerRequests', ['pool', 'status'], failed), legend: '{{pool}} {{status}}' }],
+          queries: [{ expr: rate('routerRequests', ['pool', 'status'], failedMatcher), legend: '{{pool}} {{status}}' }],
         }),
       ],
     },

@@ -2,7 +2,7 @@ import { durationMs } from '../duration.ts';
 import { metrics } from '../telemetry/names.ts';
 import { burnRatesWithin, burnRatio, ratioWindows, type BurnRate, type RatioWindow } from './burn-rate.ts';
 import { runbookAnnotations, type AlertName, type AlertRule, type RecordingRule, type RuleGroup } from './rule.ts';
-import { matchers, recorded, type Subject } from './subject.ts';
+import { failedMatcher, matchers, recorded, type Subject } from './subject.ts';
 
 export type Objectives = {
   /** Percent of requests that must be answered, such as `99.5`. */
@@ -28,9 +28,6 @@ const failuresMin = 5;
 /** Fewer answers than these in ten minutes have no 95th percentile worth an alert. */
 const answersMin = 20;
 const quantileWindow = '10m';
-
-/** Statuses for which the pool's side answers. A 429 that a router counts for a pool is that pool's full queue. */
-const failed = 'status=~"429|5.."';
 
 /** What Prometheus is to compute for a subject with objectives, and to tell people; undefined without any. */
 export function sloRules(subject: Subject, objectives: Objectives, options: RuleOptions = {}): RuleGroup | undefined {
@@ -64,7 +61,7 @@ function availabilityRules(
   return [
     record(recorded.requests(subject), requests()),
     // Zero where nothing has failed yet: there is no series to say so.
-    record(recorded.errors(subject), `${requests(`,${failed}`)} or ${requests()} * 0`),
+    record(recorded.errors(subject), `${requests(`,${failedMatcher}`)} or ${requests()} * 0`),
     ...ratioWindows.map((each) => record(recorded.errorRatio(subject, each), errorRatio(subject, each))),
     record(recorded.objective(subject), `vector(${toNumber(1 - budget)})`),
     record(recorded.budgetRemaining(subject), `1 - ${errorRatio(subject, seconds(windowMs))} / ${toNumber(budget)}`),

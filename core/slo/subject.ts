@@ -20,6 +20,9 @@ export const recorded = {
 };
 type Kind = Pick<Subject, 'kind'>;
 
+/** Statuses for which the pool's side answers. A 429 that a router counts for a pool is that pool's full queue. */
+export const failedMatcher = 'status=~"429|5.."';
+
 /** `a="b",c="d"`: labels as PromQL selects by them. */
 export const matchers = (labels: Readonly<Record<string, string>>): string =>
   Object.entries(labels)
