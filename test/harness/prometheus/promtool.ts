@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AlertRule, RuleGroup } from '@qwenfleet/core/slo/rule';
 import { stringify } from 'yaml';
+import { command } from '../command.ts';
 
 /** What a counter or gauge is at each scrape, as promtool writes it: `0+100x240` is 241 of them, 100 more each. */
 export type Series = { series: string; values: string };
@@ -40,16 +40,9 @@ export async function promtoolSays(
   try {
     writeFileSync(path.join(folder, 'rules.yaml'), stringify({ groups: [group] }));
     writeFileSync(path.join(folder, 'test.yaml'), stringify(test));
-    return await failureOf(promtool, ['test', 'rules', 'test.yaml'], folder);
+    const { code, stdout, stderr } = await command(promtool, ['test', 'rules', 'test.yaml'], { cwd: folder });
+    return code === 0 ? undefined : `${stdout}${stderr}`;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function failureOf(program: string, args: string[], cwd: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    execFile(program, args, { cwd, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
-      resolve(error ? `${stdout}${stderr}` : undefined),
-    );
-  });
 }

@@ -7,6 +7,7 @@ import { runLoad, type Asked } from '../../harness/load.ts';
 import { usageOf } from '../../harness/processes.ts';
 import { startRuntime, type RunningRuntime } from '../../harness/runtime-process.ts';
 import { percentile } from '../../harness/statistics.ts';
+import { readSamples, valueOf } from '../many/exposition.ts';
 
 export type MixedOptions = {
   /** Where the weights are; the demo's when left out. */
@@ -95,11 +96,7 @@ const reportOf = async ({ url }: RunningRuntime): Promise<LoadReport> =>
 
 /** Every series of a metric together. */
 async function metricOf({ url }: RunningRuntime, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  return valueOf(readSamples(await (await fetch(`${url}/metrics`)).text()), name);
 }
 
 function endsOf(asked: readonly Asked[]): Pick<MixedReport, 'requests' | 'left' | 'lost'> {
