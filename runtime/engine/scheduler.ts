@@ -33,8 +33,9 @@ export type ScheduledStep = {
  * Decides what the model computes next. Pure: no clock, no I/O, only the order of calls.
  *
  * Sequences in use of a slot are adjacent, `running[i]` in slot i, and those that decode come before those that still
- * prefill; so one decode step is one range of slots. Prompts are computed in the order of turns, in chunks, and a chunk alternates with a decode
- * step: running streams never wait for more than one chunk, which shrinks as the context behind it grows.
+ * prefill; so one decode step is one range of slots. Prompts are computed in the order of turns, in chunks, and a chunk
+ * alternates with a decode step: running streams never wait for more than one chunk, which shrinks as the context behind
+ * it grows.
  *
  * Slots go by priority, then by arrival. When all are taken, one that waits may preempt one of strictly worse priority,
  * which waits again and later computes anew what it had. What was preempted is worse than all that run, so it preempts
