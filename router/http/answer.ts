@@ -8,6 +8,7 @@ import type { Fleet } from '../fleet-view.ts';
 import { fallbackRoute } from '../routing.ts';
 import type { Served } from '../service.ts';
 import { dispatch } from '../upstream/dispatch.ts';
+import type { Counting } from '../upstream/event-relay.ts';
 import type { UpstreamPool } from '../upstream/pool.ts';
 import type { ByteStream, Dispatched } from '../upstream/relay.ts';
 import type { RawMembers } from '../upstream/request-body.ts';
@@ -31,12 +32,10 @@ export type Asked = {
   signal: AbortSignal;
 };
 
-export type Metering = {
+export type Metering = Counting & {
   charge: Charge;
   /** Estimated, for answers that do not tell. */
   promptTokens: number;
-  /** The pool is asked for counts that the client has not asked for. */
-  hideUsage: boolean;
 };
 
 export type AnswerPath = '/v1/chat/completions' | '/v1/completions' | '/v1/embeddings';
@@ -85,7 +84,7 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
   try {
     dispatched = await dispatch(
       pool,
-      { ...asked, signal: flight.signal, hideUsage: asked.metering?.hideUsage },
+      { ...asked, signal: flight.signal, counting: asked.metering },
       {
         config,
         agent: () => service.agent.current,

@@ -6,6 +6,7 @@ import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
 import type { HeaderReader } from '../policy/canary/arms.ts';
 import { attempt, outcomeOf } from './attempt.ts';
+import type { Counting } from './event-relay.ts';
 import type { Outcome } from './outcome.ts';
 import type { UpstreamPool } from './pool.ts';
 import { relay, type Dispatched } from './relay.ts';
@@ -23,8 +24,7 @@ export type Dispatching = {
   bytes: number;
   stream: boolean;
   requestId: string;
-  /** Token counts at the end of a stream are for us, and not for the client. */
-  hideUsage?: boolean | undefined;
+  counting?: Counting | undefined;
   /** The client's headers, of which one may ask for a revision. */
   header: HeaderReader;
   signal: AbortSignal;
@@ -104,7 +104,7 @@ async function tryOnce(
       timeouts: parts.config.timeouts,
     });
     const outcome = outcomeOf(answer);
-    return { dispatched: relay(answer, lease, { pool: config.name, signal, hideUsage: asked.hideUsage }), outcome };
+    return { dispatched: relay(answer, lease, { pool: config.name, signal, counting: asked.counting }), outcome };
   } catch (thrown) {
     const error = asFleetError(thrown);
     lease.release({ kind: signal.aborted ? 'left' : 'broken' });

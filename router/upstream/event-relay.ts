@@ -11,6 +11,9 @@ const marks = {
   usage: Buffer.from('"completion_tokens"'),
 };
 
+/** That tokens are counted on their way. `hideUsage`: the client has not asked for the event of nothing but counts. */
+export type Counting = { hideUsage: boolean };
+
 /**
  * Passes the bytes of an event stream on in whole events, so that a stream which is cut inside of one can still be ended
  * well. Line ends may be LF or CRLF, and chunks may end anywhere. Nothing is parsed.
@@ -24,11 +27,10 @@ export class EventRelay {
   #failed = false;
   #usage: Buffer | undefined;
   #pieces = 0;
-  readonly #hideUsage: boolean | undefined;
+  readonly #counting: Counting | undefined;
 
-  /** @param hideUsage undefined where tokens are not counted; true keeps an event of nothing but counts from the client. */
-  constructor(hideUsage?: boolean) {
-    this.#hideUsage = hideUsage;
+  constructor(counting?: Counting) {
+    this.#counting = counting;
   }
 
   /** Bytes that may go on now: up to the end of the last whole event. Throws a RangeError when an event is too large. */
@@ -87,10 +89,10 @@ export class EventRelay {
   #look(whole: Buffer): Buffer {
     if (whole.includes(marks.done)) this.#done ||= doneLine.test(whole.toString('latin1'));
     if (whole.includes(marks.error)) this.#failed ||= errorLine.test(whole.toString('latin1'));
-    if (this.#hideUsage !== undefined) this.#pieces += eventsOf(whole).filter((event) => textMember.test(event)).length;
+    if (this.#counting) this.#pieces += eventsOf(whole).filter((event) => textMember.test(event)).length;
     if (!whole.includes(marks.usage)) return whole;
     this.#usage = whole;
-    if (!this.#hideUsage) return whole;
+    if (!this.#counting?.hideUsage) return whole;
     const shown = eventsOf(whole).filter((event) => !event.includes('"completion_tokens"') || !noChoices.test(event));
     return Buffer.from(shown.join(''), 'latin1');
   }

@@ -1,7 +1,7 @@
 import { asFleetError, toOpenAiError, type FleetError } from '@qwenfleet/core/errors';
 import { encodeSse, sseDone } from '@qwenfleet/core/openai/sse';
 import { failure, outcomeOf, type UpstreamAnswer } from './attempt.ts';
-import { EventRelay } from './event-relay.ts';
+import { EventRelay, type Counting } from './event-relay.ts';
 import type { Outcome } from './outcome.ts';
 import { brokeOff } from './pool-errors.ts';
 import type { Lease } from './pool.ts';
@@ -32,8 +32,7 @@ export type Dispatched = {
   error: () => FleetError | undefined;
 };
 
-/** `hideUsage`: defined where tokens are counted, true where the client has not asked for the counts. */
-export type RelayParts = { pool: string; signal: AbortSignal; hideUsage?: boolean | undefined };
+export type RelayParts = { pool: string; signal: AbortSignal; counting?: Counting | undefined };
 
 /** The answer as the client gets it. The replica's place is given back when a stream ends, otherwise at once. */
 export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): Dispatched {
@@ -52,7 +51,7 @@ export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): 
     return { ...common, ...whole, status, contentType, body: first, usageText };
   }
   lease.began();
-  const events = new EventRelay(parts.hideUsage);
+  const events = new EventRelay(parts.counting);
   const ending: Ending = { error: undefined };
   return {
     ...common,

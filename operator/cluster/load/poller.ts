@@ -3,6 +3,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import type { Logger } from '@qwenfleet/core/log';
 import { withinTime } from '@qwenfleet/kube/time-limit';
 import { request, type Dispatcher } from 'undici';
+import type { Last } from '../../specs/engine/load.ts';
 
 /** How often each is asked. The scaler's panic window is six seconds: this leaves it several samples. */
 const everyMs = 1_000;
@@ -12,9 +13,6 @@ const staleMs = 5_000;
 const bodyBytesMax = 4 * 1024 * 1024;
 /** Asked at the same time; a round over thousands takes longer, and no more memory. */
 const askedAtOnceMax = 64;
-
-/** What a pod said last, and how long ago. */
-export type Last<Report> = { report: Report; ageMs: number };
 
 /** Where one pod says how busy it is, and how that is read; `read` throws on what is no report. */
 export type Address<Report> = {
