@@ -53,8 +53,13 @@ kind: HardwareClass
 metadata: {name: cpu}
 spec: {resources: {cpu: 50m, memory: 128Mi}, maxConcurrency: 16, contextLength: 1024, threads: 1}
 `;
+const canary = {
+  strategy: 'Canary',
+  canary: { steps: [{ weight, pause: '15s' }], analysis: { maxErrorRatio: '0.02', minRequests: 40 } },
+};
+const byHeader = { abTest: { weight: 50, header: { name: 'x-try', value: 'new' }, minRequests: 10 } };
 /** The share of requests that fail is a field of the revision, as a bad build of an engine would be. */
-const fleet = (image: string, failingPercent: number, build: number): object[] => [
+const fleet = (image: string, failingPercent: number, build: number, rollout: object = canary): object[] => [
   {
     apiVersion: 'qwenfleet.io/v1alpha1',
     kind: 'QwenDeployment',
@@ -74,11 +79,7 @@ const fleet = (image: string, failingPercent: number, build: number): object[] =
       },
       drain: { preStop: '2s', gracePeriod: '15s' },
       podTemplate: { spec: { containers: [{ name: 'engine', command: ['node', '-e', server], args: [] }] } },
-      rollout: {
-        strategy: 'Canary',
-        maxSurge: 1,
-        canary: { steps: [{ weight, pause: '15s' }], analysis: { maxErrorRatio: '0.02', minRequests: 40 } },
-      },
+      rollout: { maxSurge: 1, ...rollout },
     },
   },
   { apiVersion: 'qwenfleet.io/v1alpha1', kind: 'QwenRouter', metadata: { name: 'router' }, spec: {} },
@@ -119,11 +120,11 @@ describe.skipIf(await nodeMissing())('a canary under load, in real pods behind a
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  const apply = async (failingPercent: number, build: number): Promise<void> => {
+  const apply = async (failingPercent: number, build: number, rollout?: object): Promise<void> => {
     await kubectl(cluster, ['apply', '-f', '-'], {
       apiVersion: 'v1',
       kind: 'List',
-      items: fleet(image, failingPercent, build),
+      items: fleet(image, failingPercent, build, rollout),
     });
   };
   const statusOf = async (): Promise<QwenDeploymentStatus> => (await get<Pool>(cluster, 'qd', 'chat'))?.status ?? {};
@@ -202,4 +203,36 @@ describe.skipIf(await nodeMissing())('a canary under load, in real pods behind a
     expect(answers.filter(({ ok }) => !ok)).toEqual([]);
     expect(given.length).toBeGreaterThan(40);
   });
+
+  it('that is on trial by a header answers whoever sends it and nobody else, until it is taken back', async () => {
+    await apply(0, 3, byHeader);
+    await apply(50, 4, byHeader);
+    const { rollout } = await until(({ rollout: seen }) => seen?.stepStartedAt !== undefined);
+    const { currentRevision: old = '', updateRevision: fresh = '' } = rollout ?? {};
+    await eventually(
+      () => load.ask({ 'x-try': 'new' }),
+      ({ revision }) => revision === fresh,
+      30_000,
+      200,
+    );
+    const tried = await inTurn(24, () => load.ask({ 'x-try': 'new' }));
+    const without = await inTurn(24, () => load.ask());
+    const others = await inTurn(4, () => load.ask({ 'x-try': 'old' }));
+    expect(new Set(tried.map(({ revision }) => revision))).toEqual(new Set([fresh]));
+    expect(new Set([...without, ...others].map(({ revision, ok }) => `${revision} ${ok}`))).toEqual(
+      new Set([`${old} true`]),
+    );
+    expect(tried.some(({ ok }) => !ok)).toBe(true);
+    const compared = await until(({ rollout: seen }) => seen?.abTest?.verdict === 'OldIsBetter');
+    expect(compared.rollout?.abTest).toMatchObject({ old: { revision: old, errors: 0 }, new: { revision: fresh } });
+    await kubectl(cluster, ['annotate', 'qd/chat', `qwenfleet.io/abort=${fresh}`]);
+    await until(({ rollout: seen }) => seen?.currentRevision === old && seen.updateRevision === undefined);
+    expect((await inTurn(4, () => load.ask({ 'x-try': 'new' }))).map(({ ok }) => ok)).toEqual([true, true, true, true]);
+  });
 });
+
+async function inTurn<T>(count: number, work: () => Promise<T>): Promise<T[]> {
+  const done: T[] = [];
+  while (done.length < count) done.push(await work());
+  return done;
+}

@@ -24,11 +24,12 @@ export async function streamChat(
   body: Body,
   signal?: AbortSignal,
   onText?: (text: string) => void,
+  headers: Record<string, string> = {},
 ): Promise<StreamedChat> {
   const startedMs = performance.now();
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ ...body, stream: true }),
     ...(signal ? { signal } : {}),
   });

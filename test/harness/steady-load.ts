@@ -38,9 +38,9 @@ export class SteadyLoad {
     return this.#answers;
   }
 
-  async ask(): Promise<Answered> {
+  async ask(headers: Record<string, string> = {}): Promise<Answered> {
     const body = { model: this.#model, messages: [user('Hello')], temperature: 0, max_tokens: 32 };
-    const answer = streamChat(this.#url, body);
+    const answer = streamChat(this.#url, body, undefined, undefined, headers);
     const { ending, why, text } = await endingOf(answer);
     const answered = await answer.catch(() => undefined);
     const revision = answered?.headers.get('x-qwenfleet-revision') ?? undefined;
