@@ -42,14 +42,14 @@ export type GraphOptions = {
   onLayer?: (done: number, total: number) => void;
 };
 
-/** Writes a decoder's weights to `data` and returns the graph over them. */
+/** Writes a decoder's weights to `data` and returns the graph over them. `graph` may write operators in its own way. */
 export function decoderGraph(
   model: DecoderDescription,
   weights: Weights,
   data: DataFile,
   options: GraphOptions,
+  graph = new Graph('decoder', options.dataFileName),
 ): Graph {
-  const graph = new Graph('decoder', options.dataFileName);
   const { tokens, lengths, longest, wanted } = decoderNames;
   graph.input(tokens, 'int64', ['B', 'S']);
   graph.input(lengths, 'int32', ['B']);
