@@ -7,7 +7,8 @@ import { silentLogger } from '@qwenfleet/core/log';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { nativeBytes } from './backend/ort/memory.ts';
 import { nativeObjects } from './backend/ort/session.ts';
-import { publishedCheckpoint, trainedOn, type Family } from './fixtures/checkpoint.ts';
+import { adapterFolder } from './fixtures/adapter.ts';
+import { checkpointFolder, publishedCheckpoint, trainedOn, type Family } from './fixtures/checkpoint.ts';
 import { collect, rejection, requestOf } from './fixtures/generation.ts';
 import { chat, eventsOf } from './fixtures/served.ts';
 import { createApp } from './http/app.ts';
@@ -153,6 +154,42 @@ describe('a model’s journey', () => {
     expect((await load(published(), {}, parts)).identity.shape).toEqual(like.shape);
   });
 
+  it('beside a model of the same text files opens none of them again, and others of its own', async () => {
+    const folder = published();
+    const beside = await load(folder);
+    const next = trainedOn(folder);
+    made.push(path.dirname(next));
+    const same = await load(next, {}, { beside });
+    expect(same.identity.digest).not.toBe(beside.identity.digest);
+    expect(same.text).toBe(beside.text);
+    expect(same.served.tokenizer).toBe(beside.served.tokenizer);
+    writeFileSync(path.join(next, 'generation_config.json'), JSON.stringify({ temperature: 0.1 }));
+    const other = await load(next, {}, { beside });
+    expect(other.served.tokenizer).not.toBe(beside.served.tokenizer);
+    if (other.served.task !== 'generate') throw new Error('it generates');
+    expect(other.served.sampling.temperature).toBe(0.1);
+    expect(other.served.tokenizer.encode('hello', false)).toEqual(beside.served.tokenizer.encode('hello', false));
+  });
+
+  it('beside a model answers as it does alone, adapters and merged ones too', async () => {
+    const folder = published();
+    const uri = `file://${adapterFolder(checkpointFolder('qwen3'), { magnitude: 0.4 })}`;
+    const model = { uri: `file://${folder}`, merge: [{ uri }] };
+    const alone = await load(folder, { model });
+    const beside = await load(folder);
+    const fresh = mkdtempSync(path.join(tmpdir(), 'qwenfleet-load-'));
+    made.push(fresh, path.dirname(uri.slice('file://'.length)));
+    const next = await load(folder, { model, cacheDir: fresh }, { beside });
+    const answers: number[][] = [];
+    for (const { served } of [alone, next, beside]) {
+      if (served.task !== 'generate') throw new Error('it generates');
+      answers.push((await collect(served.engine, requestOf([1, 2, 3]))).tokens);
+    }
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).not.toEqual(answers[0]);
+    expect(next.identity.digest).toBe(alone.identity.digest);
+  });
+
   it('has no more context than the model was trained for', async () => {
     const { identity } = await load(published(), { engine: { slots: 1, contextLength: 4_096, threads: 1 } });
     expect(identity.shape.contextLength).toBe(256);
@@ -202,6 +239,16 @@ describe('a load that fails leaves nothing in memory', () => {
     ],
   ])('because of %s', async (_name, make, code) => {
     expect(await failure(make())).toMatchObject({ code });
+  });
+
+  it('because its weights have fewer rows than the text that it shares has tokens', async () => {
+    const folder = published();
+    const larger = await load(folder);
+    const beside = { ...larger, text: { ...larger.text, rows: 385 } };
+    expect(await failure(folder, {}, { beside })).toMatchObject({
+      code: 'invalid_model',
+      message: expect.stringContaining('385 tokens and the weights have 384') as unknown,
+    });
   });
 
   it('because there is less memory than it takes, before anything is built of it', async () => {

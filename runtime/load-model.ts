@@ -1,6 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import { FleetError } from '@qwenfleet/core/errors';
-import { isObject } from '@qwenfleet/core/json';
 import type { AdapterReference, ModelReference, RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { Adapters } from './adapters/adapters.ts';
 import { adapterOpener, pullAdapter } from './adapters/open-adapter.ts';
@@ -9,21 +8,17 @@ import { rowCosts } from './engine/drafter.ts';
 import { EncoderEngine } from './engine/encoder-engine.ts';
 import { Engine } from './engine/engine.ts';
 import type { EngineObserver } from './engine/generation.ts';
-import { withMerged } from './model/adapter/merge.ts';
 import { weightsDigest } from './model/graph-cache.ts';
 import { loadModel } from './model/load.ts';
 import { memoryBytesMin } from './model/memory.ts';
-import { readModel, type OpenModel } from './model/read.ts';
+import type { OpenModel } from './model/read.ts';
 import { probe } from './probe.ts';
+import { readBeside, readHere, type Reading } from './reading.ts';
 import type { LoadedModel } from './resident.ts';
 import { samplingDefaults, type ServedModel } from './served-model.ts';
 import { pull } from './source/pull.ts';
 import type { PullProgress, SourceConfig } from './source/source.ts';
-import { ChatTemplate } from './text/chat-template.ts';
-import { Grammars } from './text/grammar/grammars.ts';
-import { openTokenizer } from './text/hugging-face.ts';
-import { readTextFiles, type TextFiles } from './text/model-files.ts';
-import type { Tokenizer } from './text/tokenizer.ts';
+import { assertRows, openText, type ModelText } from './text/model-text.ts';
 import { tryText } from './text/trial.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -35,14 +30,13 @@ export type LoadParts = {
   signal: AbortSignal;
   /** What the model must be like in everything that its memory goes by; anything goes when left out. */
   like?: LoadedModel['identity'] | undefined;
+  /** Answers meanwhile: the load takes no more of its time than it must, and its text files if they are the same. */
+  beside?: LoadedModel | undefined;
   /** Memory that there is for it, in bytes; whatever it takes when left out. */
   freeBytes?: number | undefined;
   /** Adapters to load with it. */
   adapters: readonly AdapterReference[];
 };
-
-/** What a model's text files make of themselves: all that can fail of them fails before the weights are loaded. */
-type Text = { files: TextFiles; tokenizer: Tokenizer; template: ChatTemplate | undefined };
 
 /**
  * A model's journey: pull, read, build or find the graph, load, and one answer to warm up. What was loaded is freed when a
@@ -56,16 +50,18 @@ export async function loadServedModel(
   parts: LoadParts,
 ): Promise<LoadedModel> {
   const { location, revision, merge } = await pulled(reference, parts);
-  const model = withMerged(readModel(location), merge);
+  const { beside, signal, onProgress } = parts;
+  onProgress('reading the files', 0, 1);
+  const task = { location, merged: merge, known: beside?.text.digest };
+  const reading = beside ? await readBeside(task, signal) : readHere(task);
+  const { model } = reading;
   if (parts.like) assertLike(model, parts.like);
   const { kvCacheDtype, slots, threads, speculation } = config.engine;
   const slotTokens = Math.min(config.engine.contextLength, model.contextLength);
   const { quantization, cacheDir } = config;
   if (parts.freeBytes !== undefined)
     assertFits(memoryBytesMin(model.description, { quantization, kvCacheDtype, slots, slotTokens }), parts.freeBytes);
-  const text = readText(model);
-  await tryText(text.files, parts.signal);
-  const { signal, onProgress } = parts;
+  const text = await textOf(reading, parts);
   const adapters = config.adapters && { places: config.adapters.places, rankMax: config.adapters.rankMax };
   const draftTokensMax = speculation?.maxDraftTokens;
   const options = {
@@ -79,6 +75,7 @@ export async function loadServedModel(
     onProgress,
     adapters,
     draftTokensMax,
+    beside: beside !== undefined,
   };
   const digest = await weightsDigest(model, cacheDir);
   const loaded = await loadModel(model, options);
@@ -101,7 +98,7 @@ export async function loadServedModel(
       quantization: model.description.kind === 'encoder' ? 'float32' : quantization,
       shape,
     } as const;
-    return { served, identity, memoryBytes: loaded.memoryBytes };
+    return { served, text, identity, memoryBytes: loaded.memoryBytes };
   } catch (error) {
     await loaded.release();
     throw error;
@@ -123,16 +120,16 @@ async function pulled(
   return { location, revision: resolved, merge };
 }
 
-function readText(model: OpenModel): Text {
-  const files = readTextFiles(model);
-  // Before it is opened: the library makes room for every number up to the largest.
-  const ids = tokenIds(files);
-  assertNumbered(ids);
-  checkVocabulary(largest(ids) + 1, model.vocabularySize);
-  const tokenizer = openTokenizer(files);
-  checkVocabulary(tokenizer.vocabularySize, model.vocabularySize);
-  const template = model.task === 'generate' ? ChatTemplate.open(files, tokenizer) : undefined;
-  return { files, tokenizer, template };
+/** All that can fail of texts fails before the weights are loaded. */
+async function textOf({ model, textDigest, text: files }: Reading, { beside, signal }: LoadParts): Promise<ModelText> {
+  if (files) {
+    const text = openText(files, textDigest, model);
+    await tryText(files, signal);
+    return text;
+  }
+  if (beside?.text.digest !== textDigest) throw new Error('text files were left out that nobody has open');
+  assertRows(beside.text.rows, model.vocabularySize);
+  return beside.text;
 }
 
 const engineParts = ({ engine: { queueMax } }: RuntimeConfig, { clock, observer }: LoadParts) => ({
@@ -141,7 +138,7 @@ const engineParts = ({ engine: { queueMax } }: RuntimeConfig, { clock, observer 
   ...observer,
 });
 
-function serveEncoder(engine: EncoderEngine, { tokenizer }: Text, { description }: OpenModel): ServedModel {
+function serveEncoder(engine: EncoderEngine, { tokenizer }: ModelText, { description }: OpenModel): ServedModel {
   const { dimensions } = engine;
   const { contextLength } = engine.stats();
   const own =
@@ -153,22 +150,23 @@ function serveEncoder(engine: EncoderEngine, { tokenizer }: Text, { description 
 
 async function serveGenerator(
   generator: Generator,
-  { text: { tokenizer, template, files }, model }: { text: Text; model: OpenModel },
+  { text: { tokenizer, template, grammars, generation }, model }: { text: ModelText; model: OpenModel },
   config: RuntimeConfig,
   parts: LoadParts,
 ): Promise<ServedModel> {
   const { prefillChunkTokens, speculation } = config.engine;
   const draftTokensMax = speculation?.maxDraftTokens ?? 0;
-  const longestStepMs = await warmUp(generator, { prefillChunkTokens, draftTokensMax }, parts);
+  const shapes = { prefillChunkTokens, draftTokensMax, beside: parts.beside !== undefined };
+  const longestStepMs = await warmUp(generator, shapes, parts);
   const drafts = draftTokensMax > 0 ? { tokensMax: draftTokensMax, cost: rowCosts[config.quantization] } : undefined;
   return {
     task: 'generate',
     tokenizer,
     template,
-    grammars: new Grammars(tokenizer),
+    grammars,
     adapters: await loadedAdapters(generator, model, config, parts),
     engine: new Engine({ generator, prefillChunkTokens, longestStepMs, drafts, ...engineParts(config, parts) }),
-    sampling: samplingDefaults(files.generation),
+    sampling: samplingDefaults(generation),
     contextLength: generator.slotTokens,
   };
 }
@@ -220,34 +218,3 @@ function assertFits(wantedBytes: number, freeBytes: number): void {
     { param: 'model.uri' },
   );
 }
-
-/** A token that the graph has no row for would read beyond the embedding matrix. */
-function checkVocabulary(tokens: number, rows: number): void {
-  if (tokens <= rows) return;
-  throw new FleetError(
-    'invalid_model',
-    `The tokenizer has ${tokens} tokens and the weights have ${rows}: they are not of the same model.`,
-  );
-}
-
-/** Every number that a vocabulary gives a token; a list has them by its places. */
-function tokenIds({ tokenizer: { model, added_tokens: added } }: TextFiles): unknown[] {
-  const { vocab } = (model ?? {}) as { vocab?: unknown };
-  const own = isObject(vocab) ? Object.values(vocab) : [];
-  const others = Array.isArray(added) ? added.map((token: { id?: unknown } | null) => token?.id) : [];
-  return [...own, ...others];
-}
-
-/** The engine would be asked for rows that there are not, or for half of one. */
-function assertNumbered(ids: readonly unknown[]): void {
-  const at = ids.findIndex((id) => !(Number.isInteger(id) && Number(id) >= 0));
-  if (at === -1) return;
-  const shown = (JSON.stringify(ids[at]) ?? 'nothing').slice(0, 60);
-  throw new FleetError(
-    'invalid_model',
-    `tokenizer.json gives a token the number ${shown}; tokens are counted from 0. Pull the model again.`,
-  );
-}
-
-/** Few tokens may have names, and one of them a number that is far beyond. */
-const largest = (ids: readonly unknown[]): number => ids.reduce<number>((max, id) => Math.max(max, Number(id)), -1);

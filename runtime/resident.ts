@@ -3,6 +3,7 @@ import type { ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadedModelStatus } from '@qwenfleet/core/load/status';
 import { restsWithin } from './engine/rest.ts';
 import type { ServedModel } from './served-model.ts';
+import type { ModelText } from './text/model-text.ts';
 
 /** How a request ended. */
 export const outcomes = ['ok', 'error', 'cancelled'] as const;
@@ -18,6 +19,7 @@ export type Ticket = {
 /** A model that has been loaded, and what it is. */
 export type LoadedModel = {
   served: ServedModel;
+  text: ModelText;
   identity: Omit<LoadedModelStatus, 'generation' | 'asked' | 'loadedAt' | 'requests'>;
   /** What it takes at least: the next of its kind will take as much. */
   memoryBytes: number;

@@ -30,6 +30,8 @@ export type Loader = (
     onProgress: LoadProgress;
     signal: AbortSignal;
     like?: Alike | undefined;
+    /** Answers meanwhile. */
+    beside?: LoadedModel | undefined;
     /** Memory that there is for it beside a model that answers, in bytes; not known when there is none. */
     freeBytes?: number | undefined;
     /** To be loaded with it. */
@@ -244,6 +246,7 @@ export class Service implements RuntimeService {
     try {
       const loaded = await this.#parts.load(model, {
         like,
+        beside: this.#live?.loaded,
         freeBytes: this.#live && this.#parts.freeMemory(),
         // A later model has the adapters that this one has by then.
         adapters: this.#adapters?.references ?? this.#configured,

@@ -25,6 +25,20 @@ describe('warming up', () => {
     expect(shapes).toEqual(['1x16', '1x1', '2x1', '3x1']);
   });
 
+  it('beside a model that answers runs no more of a chunk than takes as long as a few tokens', async () => {
+    const { model, shapes } = modelOf();
+    await warmUp(model, { prefillChunkTokens: 60, beside: true }, { clock: systemClock, signal });
+    expect(shapes).toEqual(['1x32', '1x1', '2x1', '3x1']);
+  });
+
+  it('says of a part of a chunk how long a whole one would take', async () => {
+    const clock = new ManualClock();
+    const { model } = modelOf({ slotTokens: 200, clock, stepMs: (tokens) => tokens * 10 });
+    const warming = warmUp(model, { prefillChunkTokens: 128, beside: true }, { clock, signal });
+    await clock.advance(1_000);
+    expect(await warming).toBe(1_280);
+  });
+
   it('runs a token with every number of guesses behind it', async () => {
     const { model, shapes } = modelOf({ slotTokens: 6, draftTokensMax: 5 });
     await warmUp(model, { prefillChunkTokens: 16, draftTokensMax: 5 }, { clock: systemClock, signal });

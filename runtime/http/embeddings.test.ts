@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '@qwenfleet/core/clock';
 import { EncoderEngine } from '../engine/encoder-engine.ts';
-import { letterTokenizer, metricOf, serve, type Served } from '../fixtures/served.ts';
+import { fakeModel, letterTokenizer, metricOf, serve, type Served } from '../fixtures/served.ts';
 import type { LoadedModel } from '../resident.ts';
 
 /** What an input waits for. */
@@ -50,6 +50,7 @@ function encoderModel(gate: Gate, observer: object, dimensionsMin = 3): LoadedMo
       endToken: undefined,
       dimensionsMin,
     },
+    text: fakeModel().loaded.text,
     identity,
     memoryBytes: 10,
   };

@@ -19,7 +19,7 @@ import { openFilesIn } from '../fixtures/weights-files.ts';
 import { adapterFolder, removeAdapters } from '../fixtures/adapter.ts';
 import { withMerged } from './adapter/merge.ts';
 import { buildGraph, dataFileName, graphFileName } from './build-graph.ts';
-import { buildInWorker } from './build-worker-client.ts';
+import { buildOnThread } from './build-on-thread.ts';
 import type { DecoderDescription, EncoderDescription } from './family/family.ts';
 import { cachedGraph, graphKey, weightsDigest } from './graph-cache.ts';
 import { readModel } from './read.ts';
@@ -241,7 +241,7 @@ describe('the cache of graphs', () => {
 
 describe('a graph built on a thread of its own', () => {
   const build = (location: string, changes: object = {}): Promise<void> =>
-    buildInWorker({ location }, cacheDir, { ...options, ...changes });
+    buildOnThread({ location }, cacheDir, { ...options, ...changes });
 
   it('is the same, byte for byte, as one built here', async () => {
     const said: string[] = [];
@@ -255,7 +255,7 @@ describe('a graph built on a thread of its own', () => {
 
   it('is the same with adapters, merged or to come', async () => {
     const merged = [adapterFolder(checkpointFolder('qwen3'))];
-    await buildInWorker({ location: checkpointFolder('qwen3'), merged }, cacheDir, { ...options, adapters: true });
+    await buildOnThread({ location: checkpointFolder('qwen3'), merged }, cacheDir, { ...options, adapters: true });
     const here = mkdtempSync(path.join(root, 'here-'));
     buildGraph(withMerged(qwen, merged), here, { ...options, adapters: true });
     for (const name of [graphFileName, dataFileName])

@@ -6,13 +6,15 @@ import type { LoadProgress } from '../backend/backend.ts';
 import { notedSha256 } from '../source/digest.ts';
 import { withLock } from '../source/lock.ts';
 import { buildGraph, graphFileName } from './build-graph.ts';
-import { buildInWorker } from './build-worker-client.ts';
+import { buildOnThread } from './build-on-thread.ts';
 import type { OpenModel } from './read.ts';
 
 /** Changes whenever the same weights would give another graph, so that graphs in the cache are not reused. */
 const builderVersion = 4;
 /** Smaller checkpoints are built in less time than a thread takes to start. */
-const workerFromBytes = 32 * 1024 * 1024;
+const threadFromBytes = 32 * 1024 * 1024;
+/** Where a model answers, its streams would wait for that time: only what takes a few milliseconds is built at once. */
+const threadBesideFromBytes = 1024 * 1024;
 
 export type GraphOptions = {
   quantization: Quantization;
@@ -67,9 +69,15 @@ export function graphKey(
  */
 export async function cachedGraph(
   model: OpenModel,
-  options: GraphOptions & { cacheDir: string; signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined },
+  options: GraphOptions & {
+    cacheDir: string;
+    /** A model answers meanwhile. */
+    beside?: boolean | undefined;
+    signal?: AbortSignal | undefined;
+    onProgress?: LoadProgress | undefined;
+  },
 ): Promise<string> {
-  const { cacheDir, signal } = options;
+  const { cacheDir, beside = false, signal } = options;
   const key = graphKey(model, options, await weightsDigest(model, cacheDir));
   const folder = path.join(cacheDir, 'graphs', key);
   const built = (): boolean => existsSync(path.join(folder, graphFileName));
@@ -81,8 +89,8 @@ export async function cachedGraph(
     mkdirSync(partial, { recursive: true });
     try {
       const bytes = model.weightsFiles.reduce((sum, file) => sum + statSync(file).size, 0);
-      if (bytes < workerFromBytes) buildGraph(model, partial, options);
-      else await buildInWorker(model, partial, options);
+      if (bytes < (beside ? threadBesideFromBytes : threadFromBytes)) buildGraph(model, partial, options);
+      else await buildOnThread(model, partial, { ...options, givesWay: beside });
       renameSync(partial, folder);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });

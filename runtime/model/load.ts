@@ -21,7 +21,13 @@ import type { OpenModel } from './read.ts';
  */
 export async function loadModel(
   model: OpenModel,
-  options: LoadOptions & { quantization: Quantization; cacheDir: string; signal?: AbortSignal | undefined },
+  options: LoadOptions & {
+    quantization: Quantization;
+    cacheDir: string;
+    /** Another model answers meanwhile. */
+    beside?: boolean | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<Generator | Encoder> {
   const { description } = model;
   if (options.adapters && description.kind !== 'decoder') {

@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { FleetError } from '@qwenfleet/core/errors';
+import { cores } from './cores.ts';
 import { ortLibrary, type OrtApi, type Pointer } from './library.ts';
 
 /** Element types of ONNX tensors (onnx.proto, TensorProto.DataType) that cross the boundary. */
@@ -98,17 +99,22 @@ export class Tensor {
 
 export type Feeds = { inputs: BigUint64Array; outputs: BigUint64Array };
 
-/** A graph in memory. Runs take place on the thread pool of libuv, one at a time; a release waits for the one that runs. */
+/**
+ * A graph in memory. Runs take place on the thread pool of libuv, one at a time, and share the cores with those of other
+ * graphs; a release waits for the one that runs.
+ */
 export class Session {
   readonly #api: OrtApi;
   readonly #session: Pointer;
   readonly #runOptions: Pointer;
+  readonly #threads: number;
   #running: Promise<unknown> = Promise.resolve();
   #released = false;
 
-  private constructor(session: Pointer) {
+  private constructor(session: Pointer, threads: number) {
     this.#api = ortLibrary().api;
     this.#session = session;
+    this.#threads = threads;
     this.#runOptions = created((out) => this.#api.CreateRunOptions(out));
     open.sessions += 1;
   }
@@ -128,7 +134,7 @@ export class Session {
       const out: [Pointer | null] = [null];
       await called(api.CreateSessionWithPrepackedWeightsContainer, env, graphFile, options, weights.pointer, out);
       if (out[0] === null) throw new Error('no session was made');
-      return new Session(out[0]);
+      return new Session(out[0], threads);
     } catch (cause) {
       throw new FleetError('invalid_model', 'ONNX Runtime refused the graph that was built for this model.', { cause });
     } finally {
@@ -146,16 +152,9 @@ export class Session {
     const [session, options] = [this.#session, this.#runOptions];
     const { array: inNames } = inputNames;
     const { array: outNames } = outputNames;
-    const run = called(
-      this.#api.Run,
-      session,
-      options,
-      inNames,
-      inputs,
-      inputs.length,
-      outNames,
-      outputs.length,
-      outputs,
+    const { Run } = this.#api;
+    const run = cores.use(this.#threads, () =>
+      called(Run, session, options, inNames, inputs, inputs.length, outNames, outputs.length, outputs),
     );
     this.#running = run.catch(() => undefined);
     try {

@@ -17,6 +17,8 @@ export type SwapReport = {
   model: SwapModel;
   /** From asking for the new weights until the old ones are out of memory. */
   swapSeconds: number;
+  /** What the runtime did meanwhile, as its status told, and the longest gap that ended in it. */
+  phases: (Phase & { longestGapMs: number })[];
   /** The longest time between two pieces of one answer: during the swap, and in as long a time before it. */
   longestGapMs: { before: number; during: number };
   answers: number;
@@ -28,8 +30,12 @@ export type SwapReport = {
   residentBytes: { before: number; after: number };
 };
 
+export type Phase = { name: string; startMs: number; endMs: number };
+
 const swapWithinMs = 300_000;
 const restMs = 3_000;
+/** Between two looks at what the runtime does. */
+const lookMs = 20;
 
 /**
  * Loads a second model under eight streams to learn how long that takes, lets the streams go on for as long, and loads a
@@ -68,7 +74,7 @@ async function measured(
   streams.start();
   await sleep(Math.max(firstMs, restMs));
   const askedMs = performance.now();
-  await swapped(runtime, third);
+  const phases = await swapped(runtime, third);
   const overMs = performance.now();
   await streams.stop();
   const fresh = await alone(runtime, tokensMax);
@@ -79,6 +85,7 @@ async function measured(
   const failed = answers.flatMap(({ ok, why }) => (ok ? [] : [why]));
   return {
     swapSeconds: durationMs / 1000,
+    phases: phases.map((phase) => ({ ...phase, longestGapMs: streams.longestGapMs(phase.startMs, phase.endMs) })),
     longestGapMs: {
       before: streams.longestGapMs(askedMs - durationMs, askedMs),
       during: streams.longestGapMs(askedMs, overMs),
@@ -113,22 +120,31 @@ async function restingBytes(runtime: RunningRuntime): Promise<number> {
   return Math.min(...looks);
 }
 
-/** Loads other weights, and waits until they answer and the old ones are out of memory. */
-async function swapped({ url }: RunningRuntime, file: string): Promise<void> {
-  const status = async (): Promise<RuntimeStatus> =>
-    runtimeStatusSchema.parse(await (await fetch(`${url}/admin/status`)).json());
+/** Loads other weights, and waits until they answer and the old ones are out of memory. Gives what was done meanwhile. */
+async function swapped({ url }: RunningRuntime, file: string): Promise<Phase[]> {
+  const phases: Phase[] = [];
+  const status = async (): Promise<RuntimeStatus> => {
+    const seen = runtimeStatusSchema.parse(await (await fetch(`${url}/admin/status`)).json());
+    const nowMs = performance.now();
+    const name = seen.update?.progress?.phase ?? (seen.update?.state === 'done' ? 'letting the old go' : 'beginning');
+    const last = phases.at(-1);
+    if (last) last.endMs = nowMs;
+    if (last?.name !== name) phases.push({ name, startMs: nowMs, endMs: nowMs });
+    return seen;
+  };
   const { status: code } = await post(`${url}/admin/load`, JSON.stringify({ model: { uri: `file://${file}` } }));
   if (code !== 202) throw new Error(`the load was answered with ${code}`);
   const { update } = await eventually(
     status,
     (seen) => seen.update?.state !== 'loading' && seen.retiring.length === 0,
     swapWithinMs,
-    100,
+    lookMs,
   );
   if (update?.state !== 'done') throw new Error(`the load failed: ${update?.error?.message}`);
+  return phases;
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
+async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedMs = performance.now();
   await work();
   return performance.now() - startedMs;

@@ -7,6 +7,7 @@ const mebibytes = (bytes: number): string => `${whole(bytes / 2 ** 20)} MiB`;
 export function renderSwap({
   model,
   swapSeconds,
+  phases,
   longestGapMs,
   answers,
   of,
@@ -20,6 +21,10 @@ export function renderSwap({
   return [
     `${model}: new weights under eight streams in ${swapSeconds.toFixed(1)} s, ${answers} answers, ${of.old} of the old weights and ${of.new} of the new.`,
     `The longest gap in a stream is ${whole(during)} ms, and ${whole(before)} ms in as long a time before: a pause of ${whole(pauseMs)} ms.`,
+    ...phases.map(
+      ({ name, startMs, endMs, longestGapMs: gapMs }) =>
+        `  ${name}: ${whole(endMs - startMs)} ms, longest gap ${whole(gapMs)} ms`,
+    ),
     `${failed.length} requests failed, ${wrong} got tokens of neither.`,
     `Memory: ${mebibytes(residentBytes.before)} before, ${mebibytes(residentBytes.after)} after (${grown.toFixed(1)} % more).`,
     ...[...new Set(failed)].map((why) => `failed: ${why}`),
