@@ -23,6 +23,15 @@ const headerRuleSchema = z.strictObject({
 });
 export type HeaderRule = z.infer<typeof headerRuleSchema>;
 
+/** How a replica is chosen within a pool. */
+const routingSchema = z.strictObject({
+  /** PrefixHash sends prompts with the same beginning to the same replica, LeastLoad to the least busy one. */
+  strategy: z.enum(['PrefixHash', 'LeastLoad']).default('PrefixHash'),
+  /** Percent of the mean load above which a replica's requests go on to the next. */
+  loadFactor: z.int().min(100).max(1000).default(125),
+});
+export const routingDefault = routingSchema.parse({});
+
 /** One pool as the router sees it; rendered by the operator from a QwenDeployment. */
 export const poolConfigSchema = z.strictObject({
   name: z.string().min(1),
@@ -67,6 +76,8 @@ export const poolConfigSchema = z.strictObject({
   /** A pool whose replicas are all full queues this long, then answers 429. */
   saturation: z.strictObject({ queueTimeoutMs: z.int().min(0).default(20_000) }).prefault({}),
   fallbackTier: tierSchema.optional(),
+  /** The default when left out. */
+  routing: routingSchema.optional(),
   weights: weightsSchema.default({}),
   header: headerRuleSchema.optional(),
 });
@@ -88,6 +99,8 @@ export const routerSettingsSchema = z.strictObject({
     .prefault({}),
   /** Clients' keys, hashed; none means that the endpoint is open. */
   keys: z.array(clientKeySchema).default([]),
+  /** Requests whose header, or `prompt_cache_key`, names the same session go to the same replica of a pool. */
+  session: z.strictObject({ header: z.string().min(1).max(64) }).optional(),
   timeouts: z
     .strictObject({
       connectMs: z.int().min(1).default(2_000),

@@ -63,6 +63,8 @@ const samplingShape = {
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
   user: z.string().max(512).nullish(),
+  /** Names what its prompt has in common with others, for whoever looks for a cache of it. */
+  prompt_cache_key: z.string().max(512).nullish(),
   /** vLLM's field. */
   priority: z.int({ error: 'priority must be a whole number: smaller goes first, and 0 is the default' }).nullish(),
 } as const;

@@ -168,7 +168,7 @@ export const specSchema = z
             'PrefixHash sends prompts with the same beginning to the same replica, LeastLoad to the least busy one.',
           ),
         loadFactor: count(
-          'Percent of the mean load above which PrefixHash goes on to the next replica.',
+          "Percent of the mean load above which PrefixHash goes on to the next replica, once half of a replica's places are taken.",
           100,
           1000,
         ).default(125),

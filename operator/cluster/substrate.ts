@@ -40,12 +40,6 @@ const gaps: readonly Gap<Spec>[] = [
     reason: 'lists of digests are not read yet; verify.sha256 is checked',
     applies: ({ model }) => model.verify?.sha256Manifest !== undefined,
   },
-  {
-    path: 'spec.routing.strategy',
-    reason: 'the replica with the least load is chosen; prefixes are not looked at yet',
-    applies: ({ routing, replicas, scaling }) =>
-      routing.strategy === 'PrefixHash' && (replicas ?? scaling?.maxReplicas ?? 1) > 1,
-  },
 ];
 
 /** What a cluster with these neighbours can do. */

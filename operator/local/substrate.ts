@@ -31,20 +31,9 @@ const gaps: readonly Gap<QwenDeployment['spec']>[] = [
     applies: ({ engine }) => engine.image !== undefined,
   },
   {
-    path: 'spec.routing.strategy',
-    reason: 'the replica with the least load is chosen; prefixes are not looked at yet',
-    applies: ({ routing, replicas, scaling }) =>
-      routing.strategy === 'PrefixHash' && (replicas ?? scaling?.maxReplicas ?? 1) > 1,
-  },
-  {
     path: 'spec.coldStart.keepAlive',
     reason: 'held streams get no comments yet',
     applies: ({ coldStart }) => coldStart.keepAlive !== plain.coldStart.keepAlive,
-  },
-  {
-    path: 'spec.routing.loadFactor',
-    reason: 'the replica with the least load is chosen; prefixes are not looked at yet',
-    applies: ({ routing }) => routing.loadFactor !== plain.routing.loadFactor,
   },
   {
     path: 'spec.model.secretRef',

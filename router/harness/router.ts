@@ -13,7 +13,7 @@ import { RouterService } from '../service.ts';
 
 type Settings = Record<string, unknown>;
 
-/** A pool's configuration with everything that a test does not care for. */
+/** A pool's configuration with everything that a test does not care for. Replicas take turns, in the order in which they are given. */
 export const poolOf = (settings: Settings = {}): PoolConfig =>
   poolConfigSchema.parse({
     name: 'small',
@@ -23,14 +23,15 @@ export const poolOf = (settings: Settings = {}): PoolConfig =>
     contextLength: 4096,
     costPerToken: 0.1,
     concurrency: 4,
+    routing: { strategy: 'LeastLoad' },
     ...settings,
   });
 
 export const configOf = (pools: readonly PoolConfig[], settings: Settings = {}): RouterConfig =>
   routerConfigSchema.parse({ listen: { port: 0 }, logLevel: 'silent', ...settings, pools });
 
-/** Servers by address, or by address and revision. */
-export type Server = string | { url: string; revision?: string; state?: 'ready' | 'draining' };
+/** Servers by address, which is their name where they have no other. */
+export type Server = string | { url: string; id?: string; revision?: string; state?: 'ready' | 'draining' };
 
 export const endpointsOf = (servers: readonly Server[], rest: Partial<PoolEndpoints> = {}): PoolEndpoints => ({
   endpoints: servers.map((server) => {

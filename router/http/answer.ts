@@ -1,6 +1,7 @@
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
+import type { Affinity } from '../policy/affinity.ts';
 import type { PoolDecision } from '../policy/policy.ts';
 import { hasArms, type HeaderReader } from '../policy/canary/arms.ts';
 import type { Charge } from '../admission/meter.ts';
@@ -28,6 +29,7 @@ export type Asked = {
   metering?: Metering;
   startedMs: number;
   header: HeaderReader;
+  affinity?: Affinity;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
 };

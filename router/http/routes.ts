@@ -9,6 +9,7 @@ import {
 } from '@qwenfleet/core/openai/request';
 import type { z } from 'zod';
 import { responsesRequestSchema, toChat } from '../responses/request.ts';
+import { affinityOf } from '../affinity.ts';
 import { embeddingPool, route, scoredRequest, tokensOfBytes } from '../routing.ts';
 import type { Served } from '../service.ts';
 import { rawMembers } from '../upstream/request-body.ts';
@@ -82,7 +83,8 @@ function addResponses(app: App, service: Served): void {
   });
 }
 
-function generate(service: Served, asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+function generate(service: Served, taken: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+  const asked = { ...taken, affinity: affinityOf(request, taken, service.config.session) };
   const { policy, telemetry } = service;
   const { pool, decision } = route(request, asked.fleet, { policy, objective: service.config.objective });
   const { model } = request;

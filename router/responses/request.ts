@@ -37,6 +37,7 @@ export const responsesRequestSchema = z.looseObject({
   reasoning: z.looseObject({ effort: z.string().nullish() }).nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   user: z.string().max(512).nullish(),
+  prompt_cache_key: z.string().max(512).nullish(),
 });
 export type ResponsesRequest = z.infer<typeof responsesRequestSchema>;
 
@@ -66,6 +67,7 @@ export function toChat(request: ResponsesRequest): ChatRequest {
     temperature: request.temperature,
     top_p: request.top_p,
     user: request.user,
+    prompt_cache_key: request.prompt_cache_key,
     tools: request.tools?.map((tool, index) => toolOf(tool, index)),
     tool_choice: toolChoiceOf(request.tool_choice),
     parallel_tool_calls: request.parallel_tool_calls,

@@ -4,6 +4,7 @@ import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
+import type { Affinity } from '../policy/affinity.ts';
 import type { HeaderReader } from '../policy/canary/arms.ts';
 import { attempt, outcomeOf } from './attempt.ts';
 import type { Counting } from './event-relay.ts';
@@ -27,6 +28,7 @@ export type Dispatching = {
   counting?: Counting | undefined;
   /** The client's headers, of which one may ask for a revision. */
   header: HeaderReader;
+  affinity?: Affinity | undefined;
   signal: AbortSignal;
 };
 
@@ -91,8 +93,8 @@ async function tryOnce(
   tried: Set<string>,
   parts: DispatchParts,
 ): Promise<Tried> {
-  const { signal, bytes, header, stream } = asked;
-  const lease = await pool.acquire({ bytes, signal, stream, tried, header });
+  const { signal, bytes, header, stream, affinity } = asked;
+  const lease = await pool.acquire({ bytes, signal, stream, tried, header, affinity });
   tried.add(lease.id);
   try {
     // Read now: the pool may have been given another model while the request waited.

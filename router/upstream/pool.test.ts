@@ -6,6 +6,7 @@ import { seededRng } from '@qwenfleet/core/rng';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { endpointsOf, poolOf, turns, type Server } from '../harness/router.ts';
+import type { Affinity } from '../policy/affinity.ts';
 import { UpstreamPool, type Lease } from './pool.ts';
 
 const answered = { kind: 'answered' } as const;
@@ -122,6 +123,66 @@ describe('a pool with replicas', () => {
     lease.release(answered);
     lease.release(broken);
     expect(pool.report).toMatchObject({ inFlight: 0, requestsTotal: 1, errorsTotal: 0 });
+  });
+});
+
+describe('a request that belongs with others', () => {
+  const byPrefix = { routing: { strategy: 'PrefixHash' } };
+  const keys = { shared: 1, own: 2 };
+  const affinity: Affinity = { session: undefined, prompt: () => keys };
+  const ask = (pool: UpstreamPool, more: Partial<Affinity> = {}): Promise<Lease> =>
+    pool.acquire({ bytes: 1, signal, affinity: { ...affinity, ...more } });
+
+  it('goes to the replica of those, and beyond its share of the load to the next', async () => {
+    const { pool } = started({ ...byPrefix, concurrency: 4 }, [a, b, c]);
+    const first = await ask(pool);
+    first.release(answered);
+    const homes: string[] = [];
+    for (let request = 0; request < 6; request += 1) homes.push((await ask(pool)).url);
+    expect(homes[0]).toBe(first.url);
+    // At most 1.25 times the mean of six over three, rounded up.
+    for (const url of [a, b, c]) expect(homes.filter((home) => home === url).length).toBeLessThanOrEqual(3);
+    expect(homes.filter((home) => home === first.url).length).toBe(3);
+  });
+
+  it('is told apart from others where one replica is as good as another', async () => {
+    let looked = 0;
+    const prompt = (): typeof keys => ((looked += 1), keys);
+    for (const { pool } of [started({}, [a, b]), started(byPrefix, [a]), started(byPrefix, [a, b])])
+      (await ask(pool, { prompt })).release(answered);
+    // Only where it makes a difference.
+    expect(looked).toBe(1);
+  });
+
+  it('finds its replica after it was held', async () => {
+    const { pool, watch } = started({ ...byPrefix, concurrency: 4 });
+    pool.update(endpointsOf([], { wakeable: true }));
+    const held = [watch(ask(pool))];
+    pool.update(endpointsOf([a, b, c]));
+    await turns();
+    held[0]?.lease?.release(answered);
+    expect((await ask(pool)).url).toBe(held[0]?.lease?.url);
+  });
+});
+
+describe('a replica that joins others', () => {
+  it('gets little at first, so that its caches fill before its queue does', async () => {
+    const { pool, acquire, clock } = started({ concurrency: 32 }, [a, b]);
+    for (let request = 0; request < 8; request += 1) await acquire();
+    pool.update(endpointsOf([a, b, c]));
+    const next = async (count: number): Promise<string[]> =>
+      (await Promise.all(Array.from({ length: count }, () => acquire()))).map(({ url }) => url);
+    // One to begin with, and no other before the others have ten times as many.
+    expect((await next(9)).filter((url) => url === c)).toEqual([c]);
+    await clock.advance(30_000);
+    expect(await next(7)).toEqual([c, c, c, c, c, c, c]);
+  });
+
+  it('gets all that it can answer where the others are full', async () => {
+    const { pool, acquire } = started({ concurrency: 2 }, [a]);
+    await Promise.all([acquire(), acquire()]);
+    pool.update(endpointsOf([a, b]));
+    expect((await Promise.all([acquire(), acquire()])).map(({ url }) => url)).toEqual([b, b]);
   });
 });
 

@@ -4,6 +4,7 @@ import type { PoolEndpoints } from '@qwenfleet/core/fleet/endpoints';
 import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import type { PoolReport } from '@qwenfleet/core/load/pool-report';
 import type { Rng } from '@qwenfleet/core/rng';
+import type { Affinity } from '../policy/affinity.ts';
 import type { HeaderReader } from '../policy/canary/arms.ts';
 import { Estimate } from './estimate.ts';
 import { HoldQueue, type Held } from './hold-queue.ts';
@@ -38,6 +39,8 @@ export type Acquiring = {
   stream?: boolean;
   tried?: ReadonlySet<string>;
   header?: HeaderReader;
+  /** Where another replica may do less well than the one that has seen its like. */
+  affinity?: Affinity | undefined;
 };
 
 export type PoolStatusWord = 'ready' | 'starting' | 'scaled-to-zero' | 'unavailable';
@@ -102,16 +105,17 @@ export class UpstreamPool {
   }
 
   /**
-   * A place at the least busy replica, as soon as there is one.
+   * A place at a replica, its own if it has one and otherwise the least busy, as soon as there is one.
    * Throws `pool_unavailable` when there will be none or came none, `queue_full` when too many wait or every replica
    * stays busy, and the signal's reason when the client leaves.
    */
-  async acquire({ bytes, signal, stream = false, tried = new Set(), header = noHeader }: Acquiring): Promise<Lease> {
+  async acquire(acquiring: Acquiring): Promise<Lease> {
+    const { bytes, signal, stream = false, tried = new Set(), header = noHeader, affinity } = acquiring;
     const nowMs = this.#parts.clock.nowMs();
     this.#lastMs = nowMs;
     const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
     if (refusal) throw refusal;
-    const asking = { ticket: this.#parts.rng(), tried, header, stream };
+    const asking = { ticket: this.#parts.rng(), tried, header, stream, key: this.#replicas.keyOf(affinity) };
     const replica = this.#queue.length === 0 ? this.#replicas.choose(asking, nowMs) : undefined;
     if (replica) return this.#lease(replica, stream);
     const promise = this.#queue.add(

@@ -1,20 +1,25 @@
 import type { Clock } from '@qwenfleet/core/clock';
 import type { Endpoint } from '@qwenfleet/core/fleet/endpoints';
-import type { PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import { routingDefault, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
+import type { Affinity } from '../policy/affinity.ts';
 import { armsOf, askedFor, drawArms, mayAnswer, weightOf, type HeaderReader } from '../policy/canary/arms.ts';
-import { leastLoaded } from '../policy/least-load/choose.ts';
+import { chooseReplica } from '../policy/choose-replica.ts';
+import { hashText } from '../policy/hash.ts';
+import { Popularity } from '../policy/prefix-hash/popularity.ts';
+import type { ReplicaView } from '../policy/replica.ts';
+import { slowStart } from '../policy/slow-start.ts';
 import { Health } from './health.ts';
 import type { Outcome } from './outcome.ts';
 import { Silence } from './silence.ts';
 
-export type Replica = {
+export type Replica = ReplicaView & {
   id: string;
   url: string;
   revision: string | undefined;
   draining: boolean;
-  concurrency: number;
-  inFlight: number;
+  /** When it came; -Infinity when it was there as the router first heard of the pool. */
+  sinceMs: number;
   readonly health: Health;
   readonly silence: Silence;
 };
@@ -27,9 +32,11 @@ export type Asking = {
   tried: ReadonlySet<string>;
   /** Its headers, which may ask for a revision. */
   header: HeaderReader;
+  /** By which it wants the same replica as others; undefined where it goes by load alone. */
+  key: number | undefined;
 };
 
-type Spread = Pick<PoolConfig, 'concurrency' | 'weights' | 'header'>;
+type Spread = Pick<PoolConfig, 'concurrency' | 'weights' | 'header' | 'routing'>;
 
 /** One pool's replicas: who is there, who may be asked, and how much each does. */
 export class ReplicaSet {
@@ -41,6 +48,10 @@ export class ReplicaSet {
   #ready: readonly Replica[] = [];
   /** Gone from the list, and still answering. */
   readonly #leaving = new Set<Replica>();
+  readonly #popularity = new Popularity();
+  /** Requests that replicas were asked. */
+  #asked = 0;
+  #heardOf = false;
 
   constructor(spread: Spread, { clock, rng }: { clock: Clock; rng: Rng }) {
     this.#spread = spread;
@@ -59,7 +70,7 @@ export class ReplicaSet {
     const before = new Map(this.#replicas.map((replica) => [replica.id, replica]));
     this.#replicas = [...new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])).values()].map((endpoint) => {
       const { id, url, state, revision } = endpoint;
-      const known = before.get(id) ?? { id, inFlight: 0, health: new Health(), silence: new Silence() };
+      const known = before.get(id) ?? this.#arrived(id);
       before.delete(id);
       return Object.assign(known, {
         url: baseOf(url),
@@ -68,6 +79,7 @@ export class ReplicaSet {
         concurrency: this.#spread.concurrency,
       });
     });
+    this.#heardOf = true;
     for (const gone of before.values()) if (gone.inFlight > 0) this.#leaving.add(gone);
     this.#ready = this.#takingRequests();
   }
@@ -116,9 +128,17 @@ export class ReplicaSet {
     return untils.length === 0 ? undefined : Math.min(...untils);
   }
 
+  /** The key by which a request finds its replica; undefined where one is as good as another. */
+  keyOf(affinity: Affinity | undefined): number | undefined {
+    if (!affinity || affinity.session !== undefined) return affinity?.session;
+    if (this.#routing.strategy !== 'PrefixHash' || this.ready.length === 1) return undefined;
+    return this.#popularity.keyOf(affinity.prompt(), Math.max(1, this.ready.length));
+  }
+
   /** The replica for a request; undefined when it has to wait. */
   choose(asking: Asking, nowMs: number): Replica | undefined {
     const { tried } = asking;
+    for (const replica of this.ready) replica.weight = slowStart(nowMs - replica.sinceMs);
     const open = this.ready.filter(({ health }) => health.open(nowMs));
     const fresh = tried.size === 0 ? open : open.filter(({ id }) => !tried.has(id));
     const lively = fresh.filter(({ silence }) => !silence.tooLong(nowMs));
@@ -137,6 +157,7 @@ export class ReplicaSet {
 
   take(replica: Replica): void {
     replica.inFlight += 1;
+    replica.askedLast = this.#asked += 1;
     replica.health.asked(this.#clock.nowMs());
   }
 
@@ -153,12 +174,31 @@ export class ReplicaSet {
     return this.#replicas.filter((replica) => !replica.draining && mayAnswer(replica, weights, header));
   }
 
-  #among(replicas: readonly Replica[], { ticket, header }: Asking): Replica | undefined {
+  get #routing(): NonNullable<PoolConfig['routing']> {
+    return this.#spread.routing ?? routingDefault;
+  }
+
+  #arrived(id: string): Omit<Replica, 'url' | 'revision' | 'draining' | 'concurrency'> {
+    return {
+      id,
+      hash: hashText(id, 0, id.length),
+      inFlight: 0,
+      weight: 1,
+      askedLast: 0,
+      sinceMs: this.#heardOf ? this.#clock.nowMs() : -Infinity,
+      health: new Health(),
+      silence: new Silence(),
+    };
+  }
+
+  #among(replicas: readonly Replica[], { ticket, header, key }: Asking): Replica | undefined {
+    const { loadFactor } = this.#routing;
     const asked = askedFor(this.#spread.header, header);
-    const own = asked === undefined ? undefined : leastLoaded(replicas.filter(({ revision }) => revision === asked));
+    const named = asked === undefined ? [] : replicas.filter(({ revision }) => revision === asked);
+    const own = chooseReplica(named, { key, loadFactor });
     if (own) return own;
     for (const arm of drawArms(armsOf(replicas, this.#spread.weights), ticket)) {
-      const found = leastLoaded(arm.replicas);
+      const found = chooseReplica(arm.replicas, { key, loadFactor });
       if (found) return found;
     }
     return undefined;

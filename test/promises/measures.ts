@@ -5,6 +5,7 @@ import { startLines } from './measures/fleet/start-lines.ts';
 import { stopSeconds } from './measures/fleet/stop-seconds.ts';
 import { zeroLost, zeroOverheadMs } from './measures/operator/rush.ts';
 import { overheadMs } from './measures/router/overhead-ms.ts';
+import { prefixHits } from './measures/router/prefix-hits.ts';
 import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
 import { adapters } from './measures/runtime/adapters.ts';
@@ -30,6 +31,7 @@ export const measures: Readonly<Record<string, Measure>> = {
   'runtime.ghost-tokens': ghostTokens,
   'runtime.gap-steps': gapSteps,
   'router.overhead-ms': overheadMs,
+  'router.prefix-hits': prefixHits,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,
 };

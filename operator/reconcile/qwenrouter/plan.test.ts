@@ -47,6 +47,14 @@ describe('what the router is told', () => {
     expect(config.pools.map(({ costPerToken }) => costPerToken)).toEqual([expect.closeTo(0.316, 3), 1]);
   });
 
+  it('holds sessions to replicas where that is wanted, by the header that names them', () => {
+    expect(plan().config).not.toHaveProperty('session');
+    expect(plan({ session: { affinity: 'Pool' } }).config).not.toHaveProperty('session');
+    expect(plan({ session: { affinity: 'Replica' } }).config.session).toEqual({ header: 'x-session-id' });
+    const named = plan({ session: { affinity: 'Replica', header: 'x-thread' } });
+    expect(named.config.session).toEqual({ header: 'x-thread' });
+  });
+
   it('has every limit of the spec in milliseconds', () => {
     const { config } = plan({
       timeouts: { connect: '1s', firstByte: '2m', idle: '500ms', total: '1h' },
@@ -143,7 +151,8 @@ describe('the keys of clients', () => {
 describe('a field that no router acts on', () => {
   it.each<[string, Fields]>([
     ['spec.objective.largeShare', { objective: { largeShare: '0.2' } }],
-    ['spec.session', { session: { affinity: 'Pool' } }],
+    ['spec.session.affinity', { session: { affinity: 'Pool' } }],
+    ['spec.session.ttl', { session: { affinity: 'Replica', ttl: '1h' } }],
     ['spec.scenes', { scenes: [{ name: 'support' }] }],
   ])('is told: %s', (path, spec) => {
     expect(plan(spec).notActedOn.map((gap) => gap.path)).toEqual([path]);

@@ -4,6 +4,7 @@ import type { Quota } from '@qwenfleet/core/fleet/client-key';
 import { routerConfigSchema, type RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { selects } from '@qwenfleet/crds/fleet-file/selector';
 import type { HardwareClass, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
+import { routerSpecSchema } from '@qwenfleet/crds/qwenrouter/spec';
 import { secretEntries } from '@qwenfleet/crds/secret';
 import type { Gap } from '../substrate.ts';
 import { gapsOf } from '../substrate.ts';
@@ -27,6 +28,9 @@ export type RouterPlanInput = {
   listen: { host: string; port?: number | undefined };
 };
 
+/** What a router asks for that asks for nothing. */
+const plain = routerSpecSchema.parse({});
+
 /** Fields of a QwenRouter that no router acts on yet. */
 export const routerGaps: readonly Gap<QwenRouter['spec']>[] = [
   {
@@ -35,9 +39,15 @@ export const routerGaps: readonly Gap<QwenRouter['spec']>[] = [
     applies: (spec) => spec.objective.largeShare !== undefined,
   },
   {
-    path: 'spec.session',
-    reason: 'requests of a session are not held together yet',
-    applies: (spec) => spec.session.affinity !== 'None',
+    path: 'spec.session.affinity',
+    reason:
+      'each request is judged for itself and may get another pool; Replica holds a session to one replica of each',
+    applies: (spec) => spec.session.affinity === 'Pool',
+  },
+  {
+    path: 'spec.session.ttl',
+    reason: 'nothing is remembered: a session finds its replica by its name, whenever it comes',
+    applies: (spec) => spec.session.affinity === 'Replica' && spec.session.ttl !== plain.session.ttl,
   },
   { path: 'spec.scenes', reason: 'scenes are not served yet', applies: (spec) => (spec.scenes ?? []).length > 0 },
 ];
@@ -63,6 +73,7 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
       waitWeight: Number(waitWeight),
     },
     keys: clientKeys(router, secrets),
+    ...(spec.session.affinity === 'Replica' ? { session: { header: spec.session.header } } : {}),
     timeouts: {
       connectMs: timerMs(spec.timeouts.connect, 1),
       firstByteMs: timerMs(spec.timeouts.firstByte, 1),

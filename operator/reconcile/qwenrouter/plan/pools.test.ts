@@ -20,6 +20,14 @@ const external = (engine: Fields = {}): Fields => ({
   model: { servedName: 'gpt', aliases: ['gpt-latest'] },
 });
 
+describe('how a replica is chosen', () => {
+  it('is told where it is not the default, so that a router of before can read what is', () => {
+    expect(poolOf()).not.toHaveProperty('routing');
+    expect(poolOf({ routing: { strategy: 'LeastLoad' } }).routing).toEqual({ strategy: 'LeastLoad', loadFactor: 125 });
+    expect(poolOf({ routing: { loadFactor: 200 } }).routing).toEqual({ strategy: 'PrefixHash', loadFactor: 200 });
+  });
+});
+
 describe('revisions of a pool as the router sees them', () => {
   const split = (rollout: RolloutStatus, spec: Fields = {}): object => {
     const deployment = deploymentOf(spec);

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { timerMs } from '@qwenfleet/core/duration';
-import { poolConfigSchema, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
+import { poolConfigSchema, routingDefault, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { QwenDeployment, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
 import { secretValue } from '@qwenfleet/crds/secret';
@@ -50,6 +51,8 @@ export function poolConfigOf(
     },
     saturation: { queueTimeoutMs: timerMs(spec.saturation.queueTimeout) },
     ...(fallbackTier === undefined ? {} : { fallbackTier }),
+    // Like adapters: what is the default is not written.
+    ...(isDeepStrictEqual(spec.routing, routingDefault) ? {} : { routing: spec.routing }),
     ...splitOf(spec, rollout),
   });
 }
