@@ -35,7 +35,6 @@ describe('a cluster', () => {
       { cache: { mode: 'Shared', pvcRef: { name: 'a' }, sizeLimit: '1Gi' } },
       'spec.cache.sizeLimit',
     ],
-    ['the prefix of a prompt', { replicas: 2 }, 'spec.routing.strategy'],
   ])('says that nothing follows from %s', (_what, spec, path) => {
     expect(paths(spec)).toContain(path);
   });

@@ -14,6 +14,7 @@ export async function relayed(
     url: 'http://replica',
     revision: undefined,
     began: () => undefined,
+    awaits: () => undefined,
     heard: () => undefined,
     release: (outcome: Outcome) => void outcomes.push(outcome),
   };

@@ -31,9 +31,14 @@ export class Health {
     return Math.max(this.#shutOutUntilMs, this.#trialUntilMs);
   }
 
-  /** Failed again and again, and is not back. */
+  /** Failed again and again, and has answered nothing since. */
+  get failed(): boolean {
+    return this.#failures >= failuresUntilDown;
+  }
+
+  /** Failed, and may not be tried now either. */
   down(nowMs: number): boolean {
-    return this.#failures >= failuresUntilDown && !this.open(nowMs);
+    return this.failed && !this.open(nowMs);
   }
 
   asked(nowMs: number): void {

@@ -20,6 +20,14 @@ export const silent = (name: string, retryAfterMs: number, cause?: unknown): Fle
     { retryAfterMs, cause },
   );
 
+/** Too few replicas are left for the pool's load, and those have all that they can answer. */
+export const overwhelmed = (name: string, left: { sound: number; of: number; retryAfterMs: number }): FleetError =>
+  new FleetError(
+    'pool_unavailable',
+    `Only ${left.sound} of the ${left.of} servers of the pool "${name}" can be reached, and there is no place left at them. Ask for another model, or try again shortly.`,
+    { retryAfterMs: left.retryAfterMs },
+  );
+
 /** A replica ended in the middle. */
 export const brokeOff = (name: string, cause?: unknown): FleetError =>
   new FleetError('upstream_failed', `A replica of the pool "${name}" broke off its answer. Try again.`, { cause });

@@ -94,6 +94,43 @@ describe('a pool with replicas', () => {
     expect(await next()).toBe(a);
   });
 
+  it('leaves one alone that falls silent in the middle of its streams, unless their clients do not read', async () => {
+    const { clock, pool } = started({ concurrency: 8 }, [a, b]);
+    const ask = (): Promise<Lease> => pool.acquire({ bytes: 1, signal, stream: true });
+    const [first, second] = [await ask(), await ask()];
+    first.began();
+    second.began();
+    first.awaits();
+    await clock.advance(2_001);
+    // The second has said nothing either: nobody has asked it to.
+    const more = [await ask(), await ask()];
+    expect(more.map(({ url }) => url)).toEqual([b, b]);
+    for (const lease of more) lease.release(answered);
+    first.heard();
+    expect((await ask()).url).toBe(a);
+  });
+
+  it('leaves one alone whose streams begin many times later than those of the others, and asks it again later', async () => {
+    const { clock, pool } = started({ concurrency: 64 }, [a, b, c]);
+    const round = async (): Promise<string[]> => {
+      const leases = await Promise.all([1, 2, 3].map(() => pool.acquire({ bytes: 1, signal, stream: true })));
+      for (const lease of leases) {
+        const ms = lease.url === b ? 1_500 : 150;
+        void clock.sleep(ms).then(() => {
+          lease.began();
+          lease.release(answered);
+        });
+      }
+      await clock.advance(1_500);
+      return leases.map(({ url }) => url);
+    };
+    for (let turn = 0; turn < 5; turn += 1) expect((await round()).toSorted()).toEqual([a, b, c]);
+    for (let turn = 0; turn < 6; turn += 1) expect(await round()).not.toContain(b);
+    await clock.advance(10_000);
+    expect(await round()).toContain(b);
+    expect(await round()).not.toContain(b);
+  });
+
   it('asks the silent where everybody is', async () => {
     const { clock, pool } = started({ concurrency: 2 }, [a]);
     await pool.acquire({ bytes: 1, signal, stream: true });
@@ -349,6 +386,59 @@ describe('a pool whose only server is gone', () => {
     const { acquire, pool } = await failing();
     pool.update(endpointsOf([b]));
     expect((await acquire()).url).toBe(b);
+  });
+});
+
+describe('a pool of which too few servers are left', () => {
+  /** Every server but the first has failed again and again. */
+  async function decimated(urls: readonly string[]): Promise<ReturnType<typeof started>> {
+    const all = started({ concurrency: 1 }, urls);
+    for (let round = 0; round < 3; round += 1) {
+      for (const url of urls.slice(1)) {
+        const others = new Set(urls.filter((other) => other !== url));
+        const lease = await all.acquire(others);
+        expect(lease.url).toBe(url);
+        lease.release(broken);
+      }
+      await all.clock.advance(20_000);
+    }
+    return all;
+  }
+
+  it('uses what is left, spares it more, and says so at once rather than after a wait', async () => {
+    const { acquire, watch } = await decimated([a, b, c]);
+    // One of those that failed is tried now and then, and with one request.
+    const places = [await acquire(), await acquire(), await acquire()].map(({ url }) => url);
+    expect(places.toSorted()).toEqual([a, b, c]);
+    const refused = watch(acquire());
+    await turns();
+    expect(refused.error).toMatchObject({ code: 'pool_unavailable', status: 503, retryable: true });
+    expect(refused.error?.message).toContain('Only 1 of the 3 servers');
+    expect(refused.error?.retryAfterMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('waits for a place where half of it is left, as when all are well', async () => {
+    const { acquire, watch } = await decimated([a, b]);
+    await Promise.all([acquire(), acquire()]);
+    const waiting = watch(acquire());
+    await turns();
+    expect([waiting.lease, waiting.error]).toEqual([undefined, undefined]);
+  });
+
+  it('expects the wait of those that are left', async () => {
+    const [well, less] = [started({ concurrency: 1 }, [a, b, c]), await decimated([a, b, c])];
+    for (const { acquire } of [well, less]) await Promise.all([acquire(), acquire(), acquire()]);
+    // Each is rounded to a millisecond.
+    expect(Math.abs(less.pool.waitMs - 3 * well.pool.waitMs)).toBeLessThanOrEqual(2);
+  });
+
+  it('is whole again with the first answers of the others', async () => {
+    const { acquire, watch } = await decimated([a, b, c]);
+    const leases = [await acquire(), await acquire(), await acquire()];
+    for (const lease of leases) lease.began();
+    const waiting = watch(acquire());
+    await turns();
+    expect(waiting.error).toBeUndefined();
   });
 });
 

@@ -9,7 +9,7 @@ import type { HeaderReader } from '../policy/canary/arms.ts';
 import { Estimate } from './estimate.ts';
 import { HoldQueue, type Held } from './hold-queue.ts';
 import { isError, type Outcome } from './outcome.ts';
-import { hopeless, removed, silent, tooFull, tooSlow } from './pool-errors.ts';
+import { hopeless, overwhelmed, removed, silent, tooFull, tooSlow } from './pool-errors.ts';
 import { ReplicaSet, type Asking, type Replica } from './replica-set.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { Tally } from './tally.ts';
@@ -27,7 +27,8 @@ export type Lease = {
   revision: string | undefined;
   /** The first byte of a stream has come. */
   began: () => void;
-  /** More of it has come. */
+  /** More of it is asked for, and has come. */
+  awaits: () => void;
   heard: () => void;
   release: (outcome: Outcome) => void;
 };
@@ -46,13 +47,16 @@ export type Acquiring = {
 export type PoolStatusWord = 'ready' | 'starting' | 'scaled-to-zero' | 'unavailable';
 export type PoolParts = { clock: Clock; rng: Rng; onWake: () => void };
 
+/** What a request that may wait wants. */
+type Wanted = Asking & { stream: boolean };
+
 const noHeader: HeaderReader = () => undefined;
 const nowhere: PoolEndpoints = { endpoints: [], desired: 0, starting: 0, wakeable: false };
 
 /** One pool: its replicas, and the requests that wait for one of them. */
 export class UpstreamPool {
   readonly #parts: PoolParts;
-  readonly #queue: HoldQueue<Held & Asking & { stream: boolean }, Lease>;
+  readonly #queue: HoldQueue<Held & Wanted, Lease>;
   readonly #replicas: ReplicaSet;
   readonly #tally = new Tally();
   /** What its requests may cost in attempts. */
@@ -106,7 +110,7 @@ export class UpstreamPool {
 
   /**
    * A place at a replica, its own if it has one and otherwise the least busy, as soon as there is one.
-   * Throws `pool_unavailable` when there will be none or came none, `queue_full` when too many wait or every replica
+   * Throws `pool_unavailable` when there will be none or came none, or when too few replicas are left to wait for one, `queue_full` when too many wait or every replica
    * stays busy, and the signal's reason when the client leaves.
    */
   async acquire(acquiring: Acquiring): Promise<Lease> {
@@ -115,11 +119,12 @@ export class UpstreamPool {
     this.#lastMs = nowMs;
     const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
     if (refusal) throw refusal;
-    const asking = { ticket: this.#parts.rng(), tried, header, stream, key: this.#replicas.keyOf(affinity) };
-    const replica = this.#queue.length === 0 ? this.#replicas.choose(asking, nowMs) : undefined;
-    if (replica) return this.#lease(replica, stream);
+    const wanted = { ticket: this.#parts.rng(), tried, header, stream, bytes, key: this.#replicas.keyOf(affinity) };
+    const replica = this.#queue.length === 0 ? this.#replicas.choose(wanted, nowMs) : undefined;
+    if (replica) return this.#lease(replica, wanted);
+    if (this.#replicas.panics) throw this.#overwhelmed();
     const promise = this.#queue.add(
-      { ...asking, bytes, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
+      { ...wanted, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
       Math.max(retryAfterMsMin, this.waitMs),
     );
     if (this.ready === 0 && this.#seen.wakeable) this.#parts.onWake();
@@ -163,8 +168,8 @@ export class UpstreamPool {
 
   /** Expected time until a request that came now would begin to be answered. */
   get waitMs(): number {
-    const places = this.ready * this.#config.concurrency;
-    if (places === 0) return Math.round(this.#startMs.ms);
+    if (this.ready === 0) return Math.round(this.#startMs.ms);
+    const places = Math.max(1, this.#replicas.sound) * this.#config.concurrency;
     if (places > this.#replicas.inFlight() && this.#queue.length === 0) return 0;
     return Math.round(((this.#queue.length + 1) / places) * this.#serviceMs.ms);
   }
@@ -187,18 +192,26 @@ export class UpstreamPool {
     };
   }
 
-  #lease(replica: Replica, stream: boolean): Lease {
+  #lease(replica: Replica, { stream, bytes }: Pick<Held & Wanted, 'stream' | 'bytes'>): Lease {
     const { silence } = replica;
-    let waits = stream;
+    let waits = false;
+    const awaits = (): void => {
+      if (!waits) silence.asked(this.#parts.clock.nowMs());
+      waits = true;
+    };
     const settle = (): void => {
       if (waits) silence.settled();
       waits = false;
+    };
+    const heard = (): void => {
+      silence.heard(this.#parts.clock.nowMs());
+      settle();
     };
     const sentMs = this.#parts.clock.nowMs();
     const { id, url, revision } = replica;
     this.#replicas.take(replica);
     this.#tally.sent(revision);
-    if (stream) silence.asked(sentMs);
+    if (stream) awaits();
     let held = true;
     return {
       id,
@@ -207,11 +220,12 @@ export class UpstreamPool {
       began: () => {
         const nowMs = this.#parts.clock.nowMs();
         replica.health.began();
-        silence.heard(nowMs);
-        settle();
+        heard();
+        replica.pace.learn(nowMs - sentMs, bytes, nowMs);
         this.#tally.began(revision, nowMs - sentMs);
       },
-      heard: () => silence.heard(this.#parts.clock.nowMs()),
+      awaits,
+      heard,
       release: (outcome) => {
         if (!held) return;
         held = false;
@@ -232,7 +246,7 @@ export class UpstreamPool {
     this.#queue.serve(
       (asking) => {
         const replica = this.#replicas.choose(asking, nowMs);
-        return replica && this.#lease(replica, asking.stream);
+        return replica && this.#lease(replica, asking);
       },
       () => this.#replicas.hasRoom(nowMs),
     );
@@ -279,7 +293,17 @@ export class UpstreamPool {
   #onTimeout(): FleetError {
     const nowMs = this.#parts.clock.nowMs();
     if (this.ready === 0) return tooSlow(this.#config, this.#startMs.ms);
+    if (this.#replicas.panics) return this.#overwhelmed();
     return this.#replicas.anyOpen(nowMs) ? tooFull(this.#config, this.#serviceMs.ms) : this.#silent(nowMs);
+  }
+
+  #overwhelmed(): FleetError {
+    const { sound, ready } = this.#replicas;
+    return overwhelmed(this.#config.name, {
+      sound,
+      of: ready.length,
+      retryAfterMs: Math.max(retryAfterMsMin, this.waitMs),
+    });
   }
 
   #silent(nowMs: number): FleetError {

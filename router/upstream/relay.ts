@@ -95,6 +95,7 @@ async function* stream(parts: StreamParts): AsyncGenerator<Uint8Array, void, voi
       const whole = events.push(chunk);
       if (whole.length > 0) yield whole;
       if (events.finished) break;
+      lease.awaits();
       const next = await rest.next();
       if (next.done) break;
       lease.heard();

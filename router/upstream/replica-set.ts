@@ -8,9 +8,11 @@ import { chooseReplica } from '../policy/choose-replica.ts';
 import { hashText } from '../policy/hash.ts';
 import { Popularity } from '../policy/prefix-hash/popularity.ts';
 import type { ReplicaView } from '../policy/replica.ts';
+import { slowReplicas } from '../policy/slow-replicas.ts';
 import { slowStart } from '../policy/slow-start.ts';
 import { Health } from './health.ts';
 import type { Outcome } from './outcome.ts';
+import { Pace } from './pace.ts';
 import { Silence } from './silence.ts';
 
 export type Replica = ReplicaView & {
@@ -22,6 +24,7 @@ export type Replica = ReplicaView & {
   sinceMs: number;
   readonly health: Health;
   readonly silence: Silence;
+  readonly pace: Pace;
 };
 
 /** What a request brings to the choice of its replica. */
@@ -122,6 +125,16 @@ export class ReplicaSet {
     return ready.length > 0 && ready.every(({ health }) => health.down(nowMs));
   }
 
+  /** Replicas that have not failed again and again, as far as is known. */
+  get sound(): number {
+    return this.ready.filter(({ health }) => !health.failed).length;
+  }
+
+  /** Is what is left too little for the pool's load? Fewer than half of the replicas that should answer (Envoy: 50 %). */
+  get panics(): boolean {
+    return this.sound < this.ready.length / 2;
+  }
+
   /** When the next one that may not be asked now may be; undefined when all may. */
   nextReturnMs(nowMs: number): number | undefined {
     const untils = this.ready.map(({ health }) => health.opensMs).filter((untilMs) => untilMs > nowMs);
@@ -141,8 +154,9 @@ export class ReplicaSet {
     for (const replica of this.ready) replica.weight = slowStart(nowMs - replica.sinceMs);
     const open = this.ready.filter(({ health }) => health.open(nowMs));
     const fresh = tried.size === 0 ? open : open.filter(({ id }) => !tried.has(id));
-    const lively = fresh.filter(({ silence }) => !silence.tooLong(nowMs));
-    // Silence is a reason to prefer others, and none to turn anybody away.
+    const slow = new Set(slowReplicas(fresh.map(({ pace }) => pace.at(nowMs))).map((at) => fresh[at]));
+    const lively = fresh.filter((replica) => !replica.silence.tooLong(nowMs) && !slow.has(replica));
+    // Silence and slowness are reasons to prefer others, and none to turn anybody away.
     for (const replicas of [lively, fresh, open]) {
       const found = this.#among(replicas, asking);
       if (found) return found;
@@ -188,6 +202,7 @@ export class ReplicaSet {
       sinceMs: this.#heardOf ? this.#clock.nowMs() : -Infinity,
       health: new Health(),
       silence: new Silence(),
+      pace: new Pace(),
     };
   }
 
