@@ -156,7 +156,7 @@ async function serveGenerator(
 ): Promise<ServedModel> {
   const { prefillChunkTokens, speculation } = config.engine;
   const draftTokensMax = speculation?.maxDraftTokens ?? 0;
-  const shapes = { prefillChunkTokens, draftTokensMax, beside: parts.beside !== undefined };
+  const shapes = { prefillChunkTokens, draftTokensMax, beside: parts.beside?.served.engine.stats() };
   const longestStepMs = await warmUp(generator, shapes, parts);
   const drafts = draftTokensMax > 0 ? { tokensMax: draftTokensMax, cost: rowCosts[config.quantization] } : undefined;
   return {
