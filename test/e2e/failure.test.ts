@@ -28,7 +28,7 @@ describe('kill -9 of a runtime under load', () => {
     await eventually(fleet.pools, (pools) => pools.every((pool) => pool.ready > 0), 60_000);
     const victim = runtimeOf('small');
     // More than the pool answers at once, so that some wait without a first byte when it dies.
-    const streams = Array.from({ length: 14 }, (_, index) => ask('small', 200, `Tell me story number ${index}.`));
+    const streams = Array.from({ length: 14 }, (_, index) => ask('small', 100, `Tell me story number ${index}.`));
     await eventually(
       fleet.pools,
       (pools) => pools.some((pool) => pool.name === 'small' && pool.inFlight > 0),

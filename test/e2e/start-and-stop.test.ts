@@ -5,8 +5,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { publishedCheckpoint } from '../harness/checkpoints.ts';
 import { eventually, freePort, startFleet, type RunningFleet } from '../harness/fleet.ts';
 import { alive, descendants } from '../harness/processes.ts';
+import { smallPool } from '../harness/small-pool.ts';
 import { root } from '../house/imports.ts';
 
 let fleet: RunningFleet | undefined;
@@ -37,8 +39,12 @@ describe('stopping', () => {
   });
 
   it('with kill -9 leaves nothing running either', async () => {
-    fleet = await startFleet();
+    const checkpoint = publishedCheckpoint();
+    const file = path.join(path.dirname(checkpoint), 'fleet.yaml');
+    writeFileSync(file, smallPool(`file://${checkpoint}`, { quantization: 'float32' }));
+    fleet = await startFleet({ args: ['--fleet', file] });
     const children = descendants(fleet.process.pid ?? 0);
+    expect(children.length).toBeGreaterThanOrEqual(2);
     fleet.process.kill('SIGKILL');
     await eventually(
       async () => children.filter((child) => alive(child.pid)),
