@@ -1,6 +1,7 @@
 import { backoffMs } from '@qwenfleet/core/backoff';
 import type { Clock } from '@qwenfleet/core/clock';
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
+import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { Dispatcher } from 'undici';
@@ -29,6 +30,8 @@ export type Dispatching = {
   /** The client's headers, of which one may ask for a revision. */
   header: HeaderReader;
   affinity?: Affinity | undefined;
+  /** Whose request it is. */
+  key?: Pick<ClientKey, 'id'> | undefined;
   signal: AbortSignal;
 };
 
@@ -93,8 +96,8 @@ async function tryOnce(
   tried: Set<string>,
   parts: DispatchParts,
 ): Promise<Tried> {
-  const { signal, bytes, header, stream, affinity } = asked;
-  const lease = await pool.acquire({ bytes, signal, stream, tried, header, affinity });
+  const { signal, bytes, header, stream, affinity, key } = asked;
+  const lease = await pool.acquire({ client: key?.id, bytes, signal, stream, tried, header, affinity });
   tried.add(lease.id);
   try {
     // Read now: the pool may have been given another model while the request waited.

@@ -60,6 +60,63 @@ describe('requests that wait', () => {
   });
 });
 
+describe('clients that wait beside each other', () => {
+  it('get places in turn, each in the order in which its own came', () => {
+    const { add, serve, queue } = queueOf({ queueMax: 10 });
+    for (const name of [1, 2, 3, 4]) void add(name, { client: 'much' });
+    for (const name of [5, 6]) void add(name, { client: 'little' });
+    void add(7, { client: 'least' });
+    expect(serve(4)).toEqual([1, 5, 7, 2]);
+    // A turn is not forgotten between two places.
+    expect(serve(1)).toEqual([6]);
+    expect(serve(9)).toEqual([3, 4]);
+    expect(queue.length).toBe(0);
+  });
+
+  it('let others past when there is nothing for themselves, and keep their turn', () => {
+    const { add, queue, serve } = queueOf({ queueMax: 10 });
+    for (const name of [1, 2]) void add(name, { client: 'a' });
+    for (const name of [3, 4]) void add(name, { client: 'b' });
+    const offered: number[] = [];
+    queue.serve(
+      ({ name }) => {
+        offered.push(name);
+        return name === 3 || name === 4 ? name : undefined;
+      },
+      () => true,
+    );
+    // Each is offered once.
+    expect(offered).toEqual([1, 2, 3, 4]);
+    expect(serve(2)).toEqual([1, 2]);
+  });
+
+  it('share its room: who has most of it gives way to who has less, newest first', async () => {
+    const { add, serve } = queueOf({ queueMax: 4 });
+    const many = [1, 2, 3, 4].map((name) => add(name, { client: 'much' }));
+    const first = add(5, { client: 'little' });
+    await expect(many[3]).rejects.toMatchObject({ code: 'queue_full', status: 429, retryAfterMs: 700 });
+    const second = add(6, { client: 'little' });
+    await expect(many[2]).rejects.toMatchObject({ code: 'queue_full' });
+    // Two and two: another would have more than the others.
+    await expect(add(7, { client: 'little' })).rejects.toMatchObject({ code: 'queue_full' });
+    await expect(add(8, { client: 'much' })).rejects.toMatchObject({ code: 'queue_full' });
+    expect(serve(4)).toEqual([1, 5, 2, 6]);
+    await Promise.all([many[0], many[1], first, second]);
+  });
+
+  it('share its bytes, too, and nobody gives way in vain', async () => {
+    const { add, queue } = queueOf({ queueMax: 10 });
+    const large = [add(1, { client: 'much', bytes: 40 }), add(2, { client: 'much', bytes: 40 })];
+    await expect(add(3, { client: 'little', bytes: 90 })).rejects.toMatchObject({ code: 'queue_full' });
+    expect(queue.bytes).toBe(80);
+    const small = add(4, { client: 'little', bytes: 30 });
+    await expect(large[1]).rejects.toMatchObject({ code: 'queue_full' });
+    expect(queue.bytes).toBe(70);
+    queue.refuseAll(new FleetError('pool_unavailable', 'over'));
+    await Promise.allSettled([large[0], small]);
+  });
+});
+
 describe('the bound', () => {
   it('is on how many wait: the last fits, one more is told when to come back', async () => {
     const { add, queue } = queueOf({ queueMax: 2 });

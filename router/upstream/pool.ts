@@ -34,6 +34,8 @@ export type Lease = {
 };
 
 export type Acquiring = {
+  /** Whose request it is; undefined where nobody says. */
+  client?: string | undefined;
   bytes: number;
   signal: AbortSignal;
   /** Its first byte is expected soon, and not with its last. */
@@ -114,7 +116,7 @@ export class UpstreamPool {
    * stays busy, and the signal's reason when the client leaves.
    */
   async acquire(acquiring: Acquiring): Promise<Lease> {
-    const { bytes, signal, stream = false, tried = new Set(), header = noHeader, affinity } = acquiring;
+    const { client, bytes, signal, stream = false, tried = new Set(), header = noHeader, affinity } = acquiring;
     const nowMs = this.#parts.clock.nowMs();
     this.#lastMs = nowMs;
     const refusal = this.#refusal() ?? (this.#replicas.down(nowMs) ? this.#silent(nowMs) : undefined);
@@ -124,7 +126,7 @@ export class UpstreamPool {
     if (replica) return this.#lease(replica, wanted);
     if (this.#replicas.panics) throw this.#overwhelmed();
     const promise = this.#queue.add(
-      { ...wanted, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
+      { ...wanted, client, signal, limitMs: () => this.#patienceMs, onTimeout: () => this.#onTimeout() },
       Math.max(retryAfterMsMin, this.waitMs),
     );
     if (this.ready === 0 && this.#seen.wakeable) this.#parts.onWake();
