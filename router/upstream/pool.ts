@@ -301,6 +301,7 @@ export class UpstreamPool {
 
   #overwhelmed(): FleetError {
     const { sound, ready } = this.#replicas;
+    if (sound === 0) return this.#silent(this.#parts.clock.nowMs());
     return overwhelmed(this.#config.name, {
       sound,
       of: ready.length,
