@@ -107,13 +107,15 @@ export function toOpenAiError(error: FleetError): OpenAiError {
 
 /** Headers that tell OpenAI's clients whether and when to try again. */
 export function errorHeaders(error: FleetError): Record<string, string> {
-  const headers: Record<string, string> = { 'x-should-retry': String(error.retryable) };
-  if (error.retryAfterMs !== undefined) {
-    headers['retry-after-ms'] = String(Math.ceil(error.retryAfterMs));
-    headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1000));
-  }
-  return headers;
+  const headers = { 'x-should-retry': String(error.retryable) };
+  return error.retryAfterMs === undefined ? headers : { ...headers, ...waitHeaders(error.retryAfterMs) };
 }
+
+/** When to try again: OpenAI's clients read milliseconds, others only seconds. */
+export const waitHeaders = (retryAfterMs: number): Record<string, string> => ({
+  'retry-after-ms': String(Math.ceil(retryAfterMs)),
+  'retry-after': String(Math.ceil(retryAfterMs / 1000)),
+});
 
 /** One line for people: message, then the chain of causes. For logs and terminals, never for the wire. */
 export function describeError(thrown: unknown): string {

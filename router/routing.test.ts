@@ -50,6 +50,11 @@ describe('what a policy sees of a request', () => {
     [{ tools: [{ type: 'function' }] }, { tools: true }],
     [{ response_format: { type: 'text' } }, { json: false }],
     [{ response_format: { type: 'json_schema' } }, { json: true }],
+    [{ messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }] }, { vision: false }],
+    [
+      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://x' } }] }] },
+      { vision: true },
+    ],
     [{ max_tokens: 5 }, { maxTokens: 5 }],
     [{ max_tokens: 5, max_completion_tokens: 7 }, { maxTokens: 7 }],
   ])('of %j is %j', (fields, seen) => {

@@ -27,12 +27,15 @@ export function scoredRequest(request: ChatRequest | CompletionRequest): ScoredR
       request.response_format !== undefined &&
       request.response_format !== null &&
       request.response_format.type !== 'text',
+    vision: isChat(request) && request.messages.some(({ content }) => Array.isArray(content) && content.some(isImage)),
     promptTokens: tokensOfBytes(bytes),
     maxTokens: maxTokensOf(request),
   };
 }
 
 const isChat = (request: ChatRequest | CompletionRequest): request is ChatRequest => 'messages' in request;
+
+const isImage = ({ type }: { type: string }): boolean => type === 'image_url' || type === 'input_image';
 
 const promptText = (prompt: CompletionRequest['prompt']): string =>
   typeof prompt === 'string' ? prompt : prompt.filter((part) => typeof part === 'string').join('\n');

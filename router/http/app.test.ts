@@ -149,12 +149,19 @@ describe('an error', () => {
     expect((await sendRaw(router.url, ['GET /health/live HTTP/1.0\r\n\r\n'])).status).toBe(200);
   });
 
-  it('of a server is passed on with when to try again', async () => {
-    const busy = await serveUpstream(refuses(429, { 'retry-after-ms': '9000', 'x-should-retry': 'true' }));
-    const second = await startRouter([{ servers: [busy.url] }]);
-    const answer = await second.chat();
-    expect(answer.status).toBe(429);
-    expect([answer.headers.get('retry-after-ms'), answer.headers.get('x-should-retry')]).toEqual(['9000', 'true']);
+  it.each<[Record<string, string>, string | null, string | null]>([
+    [{ 'retry-after-ms': '9500' }, '9500', '10'],
+    [{ 'retry-after': '9' }, '9000', '9'],
+    [{ 'retry-after-ms': '9500', 'retry-after': '11' }, '9500', '11'],
+    [{ 'retry-after': 'Wed, 21 Oct 2037 07:28:00 GMT' }, null, 'Wed, 21 Oct 2037 07:28:00 GMT'],
+    [{}, '500', '1'],
+  ])('of a server that says %j is passed on with when to try again, for every client', async (said, ms, seconds) => {
+    const busy = await serveUpstream(refuses(429, { 'x-should-retry': 'true', ...said }));
+    const second = await startRouter([{ servers: [busy.url] }], { retry: { attemptsMax: 1 } });
+    const { status, headers } = await second.chat();
+    expect(status).toBe(429);
+    expect(headers.get('x-should-retry')).toBe('true');
+    expect([headers.get('retry-after-ms'), headers.get('retry-after')]).toEqual([ms, seconds]);
     await second.close();
     await busy.close();
   });

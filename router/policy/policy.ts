@@ -24,6 +24,8 @@ export type ScoredRequest = {
   messages: readonly { role: string; text: string }[];
   tools: boolean;
   json: boolean;
+  /** There is a picture in it. */
+  vision?: boolean;
   promptTokens: number;
   maxTokens: number | undefined;
 };

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts';
 /** A replica that failed is left alone this long: by then the list of replicas has usually changed. */
 const shutOut = { baseMs: 1_000, maxMs: 15_000, factor: 2 };
 /** A busy replica that does not say for how long, and the longest that one may ask for. */
-const busyMs = { usual: 500, max: 15_000 };
+export const busyMs = { usual: 500, max: 15_000 };
 /** So many errors in a row are the replica's, not the requests'. */
 const errorsInARowMax = 5;
 /** After a failure one request is let through; when nothing is known of it by then, another one follows. */

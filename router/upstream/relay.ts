@@ -1,7 +1,8 @@
-import { asFleetError, toOpenAiError, type FleetError } from '@qwenfleet/core/errors';
+import { asFleetError, toOpenAiError, waitHeaders, type FleetError } from '@qwenfleet/core/errors';
 import { encodeSse, sseDone } from '@qwenfleet/core/openai/sse';
 import { failure, outcomeOf, type UpstreamAnswer } from './attempt.ts';
 import { EventRelay, type Counting } from './event-relay.ts';
+import { busyMs } from './health.ts';
 import type { Outcome } from './outcome.ts';
 import { brokeOff } from './pool-errors.ts';
 import type { Lease } from './pool.ts';
@@ -40,10 +41,12 @@ export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): 
   const common = { headers, revision: lease.revision };
   const whole = { usageText: () => undefined, pieces: () => 0, error: () => undefined };
   if (status < 200 || status >= 300) {
-    lease.release(outcomeOf(answer));
+    const outcome = outcomeOf(answer);
+    lease.release(outcome);
     const error = clientError(status, first, parts.pool);
     const body = Buffer.from(JSON.stringify(error.body));
-    return { ...common, ...whole, status: error.status, contentType: 'application/json', body };
+    const told = { ...common, headers: { ...waitOf(outcome, headers), ...headers } };
+    return { ...told, ...whole, status: error.status, contentType: 'application/json', body };
   }
   if (!rest) {
     lease.release(outcomeOf(answer));
@@ -62,6 +65,13 @@ export function relay(answer: UpstreamAnswer, lease: Lease, parts: RelayParts): 
     pieces: () => events.pieces,
     error: () => ending.error,
   };
+}
+
+/** Several clients try again only where they are told when, and each reads a header of its own. A date stays alone. */
+function waitOf(outcome: Outcome, headers: Record<string, string>): Record<string, string> {
+  if (outcome.kind !== 'busy') return {};
+  if (outcome.retryAfterMs === undefined && headers['retry-after'] !== undefined) return {};
+  return waitHeaders(outcome.retryAfterMs ?? busyMs.usual);
 }
 
 type Ending = { error: FleetError | undefined };

@@ -201,6 +201,24 @@ describe('a request that the model cannot take', () => {
       'invalid_request',
       /schema: it is missing/,
     ],
+    [
+      'with a picture in it',
+      {},
+      {
+        messages: [
+          { role: 'system', content: [{ type: 'text', text: 'Look.' }] },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'What is it?' },
+              { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } },
+            ],
+          },
+        ],
+      },
+      'unsupported',
+      /messages\[1\]\.content\[1\].*images.*image_url/,
+    ],
     ['with an endless stop string', {}, { stop: 'x'.repeat(5_000) }, 'invalid_request', /stop/],
   ])('%s is told so', async (_name, options, fields, code, words) => {
     const served = await serve(options);

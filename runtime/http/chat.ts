@@ -22,6 +22,7 @@ export function chatSteps(
       param: 'model',
     });
   }
+  assertText(request);
   const offer = offerOf(request);
   const { template } = model;
   const prompt = template.prompt(request.messages, request.chat_template_kwargs ?? {}, offer && (request.tools ?? []));
@@ -60,4 +61,22 @@ function guideFor(
   const asked = guideOf(request);
   const guide = offer ? callGuide(offer, template.toolFormat, asked) : asked;
   return guide && afterThinking(guide, { begun, possible: template.mayThink });
+}
+
+/** A picture that is left out in silence gets an answer about nothing. */
+function assertText({ messages }: ChatRequest): void {
+  for (const [at, { content }] of messages.entries()) {
+    const parts = Array.isArray(content) ? content : [];
+    const stranger = parts.findIndex((part) => part.type !== 'refusal' && typeof part['text'] !== 'string');
+    if (stranger === -1) continue;
+    const param = `messages[${at}].content[${stranger}]`;
+    const type = parts[stranger]?.type.slice(0, 40);
+    throw new FleetError(
+      'unsupported',
+      `${param}: this model reads text, no images or sounds; got "${type}". Send text.`,
+      {
+        param,
+      },
+    );
+  }
 }

@@ -26,6 +26,7 @@ describe('a pool', () => {
     ['task', { task: 'embed' }, {}],
     ['tools', { capabilities: incapable }, { tools: true }],
     ['json', { capabilities: incapable }, { json: true }],
+    ['vision', {}, { vision: true }],
     ['context', {}, { maxTokens: 901 }],
     ['context', {}, { promptTokens: 1_000 }],
     ['availability', { available: false }, {}],
@@ -37,7 +38,7 @@ describe('a pool', () => {
 });
 
 describe('a request that no pool can answer', () => {
-  const why = (kind: 'task' | 'tools' | 'json' | 'context' | 'availability') => ({ kind, why: '' });
+  const why = (kind: 'task' | 'tools' | 'json' | 'vision' | 'context' | 'availability') => ({ kind, why: '' });
 
   it.each([
     [[why('availability'), why('tools')], 'pool_unavailable', undefined],
@@ -45,6 +46,7 @@ describe('a request that no pool can answer', () => {
     [[why('context'), why('tools')], 'context_length_exceeded', 'messages'],
     [[why('tools'), why('json')], 'unsupported', 'tools'],
     [[why('json')], 'unsupported', 'response_format'],
+    [[why('vision')], 'unsupported', 'messages'],
     [[why('task')], 'unsupported', 'model'],
   ])('because of %j is told the nearest miss: %s', (obstacles, code, param) => {
     expect(noPoolError(obstacles, request)).toMatchObject({ code, param });

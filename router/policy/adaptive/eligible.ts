@@ -6,6 +6,7 @@ export function obstacle(pool: PoolView, request: ScoredRequest): Obstacle | und
   if (pool.task !== 'generate') return { kind: 'task', why: 'serves embeddings, not text' };
   if (request.tools && !pool.capabilities.tools) return { kind: 'tools', why: 'its model cannot call tools' };
   if (request.json && !pool.capabilities.json) return { kind: 'json', why: 'its server cannot guarantee JSON' };
+  if (request.vision && !pool.capabilities.vision) return { kind: 'vision', why: 'its model sees no pictures' };
   const needed = request.promptTokens + (request.maxTokens ?? 1);
   if (needed > pool.contextLength) {
     return {
@@ -17,7 +18,7 @@ export function obstacle(pool: PoolView, request: ScoredRequest): Obstacle | und
   return undefined;
 }
 
-export type Obstacle = { kind: 'task' | 'tools' | 'json' | 'context' | 'availability'; why: string };
+export type Obstacle = { kind: 'task' | 'tools' | 'json' | 'vision' | 'context' | 'availability'; why: string };
 
 /** What to tell a client whose request no pool can answer; names the nearest miss. */
 export function noPoolError(obstacles: readonly Obstacle[], request: ScoredRequest): FleetError {
@@ -42,6 +43,14 @@ export function noPoolError(obstacles: readonly Obstacle[], request: ScoredReque
       param,
     });
   }
+  if (met.has('vision'))
+    return new FleetError(
+      'unsupported',
+      'messages: no pool of this fleet sees images. Send the messages without them.',
+      {
+        param: 'messages',
+      },
+    );
   return new FleetError('unsupported', 'model: no pool of this fleet generates text. Ask for one of GET /v1/models.', {
     param: 'model',
   });
