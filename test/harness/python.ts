@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../house/imports.ts';
 
-const openAiVersion = '3.51.0';
+export const openAiVersion = '3.51.0';
 
 /** A Python that can import OpenAI's client: installed once, with pip, into the repository's cache folder. */
 export async function pythonWithOpenAi(): Promise<{ python: string; env: NodeJS.ProcessEnv }> {
