@@ -101,6 +101,7 @@ export class FleetView implements Fleet {
         ready: pool.ready,
         starting: pool.starting,
         waitMs: pool.waitMs,
+        pressure: pool.pressure,
         available: pool.available,
       };
     });

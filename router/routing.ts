@@ -1,12 +1,11 @@
 import { FleetError } from '@qwenfleet/core/errors';
-import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { maxTokensOf, messageText, type ChatRequest, type CompletionRequest } from '@qwenfleet/core/openai/request';
 import type { Fleet } from './fleet-view.ts';
-import type { PoolDecision, PoolPolicy, ScoredRequest } from './policy/policy.ts';
+import type { Objective, PoolDecision, PoolPolicy, ScoredRequest } from './policy/policy.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 
 /** How pools are compared. */
-export type Judging = { policy: PoolPolicy; objective: RouterConfig['objective'] };
+export type Judging = { policy: PoolPolicy; objective: Objective };
 export type Route = { pool: UpstreamPool; decision: PoolDecision };
 
 /** UTF-8 bytes of a token on average: a little over three for Chinese, about four for English. Used for a bound only. */

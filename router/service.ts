@@ -9,7 +9,8 @@ import { KeyRing } from './admission/keys.ts';
 import { Meters } from './admission/meters.ts';
 import { FleetView, type Fleet } from './fleet-view.ts';
 import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
-import type { PoolPolicy } from './policy/policy.ts';
+import { Steering } from './policy/adaptive/steering.ts';
+import type { Objective, PoolDecision, PoolPolicy } from './policy/policy.ts';
 import { ScopedFleet } from './scoped-fleet.ts';
 import { shippedWeights } from './score/weights.ts';
 import { UpstreamAgent } from './upstream/agent.ts';
@@ -42,6 +43,7 @@ export class RouterService {
   readonly #flights = new Set<AbortController>();
   #config: RouterConfig;
   #keys: KeyRing;
+  #steering: Steering | undefined;
   #state: 'serving' | 'leaving' | 'draining' = 'serving';
   #landed: (() => void) | undefined;
 
@@ -53,6 +55,7 @@ export class RouterService {
     this.log = log;
     this.fleet = new FleetView(config.pools, { clock, rng, onWake });
     this.policy = createAdaptivePolicy(shippedWeights);
+    this.#steer();
     this.agent = new UpstreamAgent(config.timeouts.connectMs);
     this.startedEpochMs = clock.epochMs();
   }
@@ -66,6 +69,18 @@ export class RouterService {
     return this.#keys;
   }
 
+  /** How pools are compared now: under a wanted share the cost weight follows the traffic of this router. */
+  get objective(): Objective {
+    const { costWeight, waitWeight } = this.#config.objective;
+    const steering = this.#steering;
+    return { costWeight, waitWeight, steer: steering && ((price) => steering.costWeight(price)) };
+  }
+
+  /** A request for `auto` was admitted and goes where this says. */
+  decided({ largeChoice }: Pick<PoolDecision, 'largeChoice'>): void {
+    this.#steering?.decided(largeChoice);
+  }
+
   /** The fleet as a key sees it. */
   fleetFor(key: ClientKey | undefined): Fleet {
     return key?.scopes?.models ? new ScopedFleet(this.fleet, key.scopes) : this.fleet;
@@ -75,12 +90,21 @@ export class RouterService {
   configure(config: RouterConfig): void {
     this.#config = config;
     this.#keys = new KeyRing(config.keys);
+    this.#steer();
     this.meters.keep(config.keys);
     this.fleet.configure(config.pools);
     this.agent.configure(config.timeouts.connectMs);
     this.log.level = config.logLevel;
     this.telemetry.count('routerConfigs', { outcome: 'applied' });
     this.log.info({ pools: config.pools.map(({ name }) => name) }, 'a new configuration is in force');
+  }
+
+  /** What was seen of the traffic outlives a new share. */
+  #steer(): void {
+    const { largeShare } = this.#config.objective;
+    if (largeShare === undefined) this.#steering = undefined;
+    else if (this.#steering) this.#steering.want(largeShare);
+    else this.#steering = new Steering(largeShare);
   }
 
   /** A configuration that is not valid came; the old one stays. */

@@ -93,6 +93,8 @@ export const routerSettingsSchema = z.strictObject({
     .strictObject({
       /** Lambda: what a whole cost unit must buy in p(correct). */
       costWeight: z.number().nonnegative().default(0.3),
+      /** Wanted share of the requests for `auto` that the large tier gets; the cost weight then follows the traffic. */
+      largeShare: z.number().min(0).max(1).optional(),
       /** Mu: p(correct) given up for a second less of waiting. */
       waitWeight: z.number().nonnegative().default(0.002),
     })

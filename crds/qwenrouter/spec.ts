@@ -94,7 +94,9 @@ export const routerSpecSchema = z
         costWeight: decimal(
           'How much of p(correct) a whole cost unit must buy; 0.3 when left out. The largest pool costs one unit.',
         ).optional(),
-        largeShare: ratio('Wanted share of traffic for the large pool, instead of costWeight.').optional(),
+        largeShare: ratio(
+          'Wanted share of the requests for auto that the large tier gets, instead of costWeight, which then follows the traffic.',
+        ).optional(),
         waitWeight: decimal('How much of p(correct) is given up for a second less of waiting.').default('0.002'),
       })
       .describe('What the choice of a pool aims at.')

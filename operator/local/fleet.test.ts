@@ -150,12 +150,8 @@ describe('a fleet that starts', () => {
   });
 
   it('says which fields of the endpoint nothing follows from here', () => {
-    const { fleet } = new Scene({ router: { replicas: 3, paused: true, objective: { largeShare: '0.2' } } });
-    expect(fleet.routerNotActedOn.map(({ path }) => path)).toEqual([
-      'spec.objective.largeShare',
-      'spec.replicas',
-      'spec.paused',
-    ]);
+    const { fleet } = new Scene({ router: { replicas: 3, paused: true, session: { affinity: 'Pool' } } });
+    expect(fleet.routerNotActedOn.map(({ path }) => path)).toEqual(['spec.session', 'spec.replicas', 'spec.paused']);
     expect(new Scene().fleet.routerNotActedOn).toEqual([]);
   });
 

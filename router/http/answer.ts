@@ -42,7 +42,7 @@ export type Metering = Counting & {
 
 export type AnswerPath = '/v1/chat/completions' | '/v1/completions' | '/v1/embeddings';
 
-type Choice = { pool: UpstreamPool; decision: Pick<PoolDecision, 'reason' | 'confidence'> };
+type Choice = { pool: UpstreamPool; decision: Pick<PoolDecision, 'reason' | 'confidence' | 'largeChoice'> };
 
 /** Failures of a pool that another may not have. */
 const failsOver = new Set(['pool_unavailable', 'upstream_failed', 'upstream_timeout']);
@@ -53,7 +53,8 @@ export async function answerAuto(
   asked: Asked,
   { request, choice }: { request: ChatRequest | CompletionRequest; choice: Choice },
 ): Promise<Response> {
-  const { policy, config, clock } = service;
+  const { config, clock } = service;
+  service.decided(choice.decision);
   const failed: UpstreamPool[] = [];
   for (let next = choice; ;) {
     const outcome = await answer(service, asked, next).catch(asFleetError);
@@ -61,7 +62,9 @@ export async function answerAuto(
     failed.push(next.pool);
     const inTime = clock.nowMs() - asked.startedMs < config.timeouts.totalMs;
     const other =
-      isFailure && inTime && fallbackRoute(request, asked.fleet, { policy, objective: config.objective, failed });
+      isFailure &&
+      inTime &&
+      fallbackRoute(request, asked.fleet, { policy: service.policy, objective: service.objective, failed });
     if (other) next = other;
     else if (outcome instanceof FleetError) throw outcome;
     else return outcome;

@@ -318,8 +318,43 @@ describe('model auto', () => {
   it('is explained without being dispatched', async () => {
     const before = small.calls.length + large.calls.length;
     const explained = await router.post('/v1/route/explain', hello);
-    expect(await explained.json()).toMatchObject({ pool: 'small', pools: [{ name: 'small' }, { name: 'large' }] });
+    expect(await explained.json()).toMatchObject({
+      pool: 'small',
+      costWeight: 0.3,
+      pools: [{ name: 'small' }, { name: 'large' }],
+    });
     expect(small.calls.length + large.calls.length).toBe(before);
+  });
+});
+
+describe('a wanted share of the large pool', () => {
+  const poem = { model: 'auto', messages: [{ role: 'user', content: 'Write a short poem about rain.' }] };
+
+  it('is held over requests for auto, and only they count', async () => {
+    const [cheap, dear] = [await serveUpstream(), await serveUpstream()];
+    const steered = await startRouter(
+      [
+        { config: { name: 'small', concurrency: 64 }, servers: [cheap.url] },
+        { config: { name: 'large', tier: 'large', costPerToken: 1, concurrency: 64 }, servers: [dear.url] },
+      ],
+      { objective: { largeShare: 0.25 } },
+    );
+    const largeOf = async (count: number): Promise<number> => {
+      const before = dear.calls.length;
+      for (let at = 0; at < count; at += 1) await (await steered.post('/v1/chat/completions', poem)).text();
+      return dear.calls.length - before;
+    };
+    // Where all prompts are alike the first to go up is late.
+    await largeOf(180);
+    expect(await largeOf(80)).toBeGreaterThanOrEqual(18);
+    for (let at = 0; at < 100; at += 1) {
+      await steered.post('/v1/route/explain', poem);
+      await (await steered.post('/v1/chat/completions', { ...poem, model: 'large' })).text();
+    }
+    const more = await largeOf(80);
+    expect(more).toBeGreaterThanOrEqual(18);
+    expect(more).toBeLessThanOrEqual(22);
+    await Promise.all([steered.close(), cheap.close(), dear.close()]);
   });
 });
 

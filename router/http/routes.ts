@@ -8,6 +8,7 @@ import {
   type CompletionRequest,
 } from '@qwenfleet/core/openai/request';
 import type { z } from 'zod';
+import { evidence } from '../policy/adaptive/evidence.ts';
 import { responsesRequestSchema, toChat } from '../responses/request.ts';
 import { affinityOf } from '../affinity.ts';
 import { embeddingPool, route, scoredRequest, tokensOfBytes } from '../routing.ts';
@@ -38,10 +39,9 @@ export function addListing(app: App, service: Served): void {
   only(app, 'GET', '/v1/pools', (c) => c.json(poolList(c.get('fleet'))));
   only(app, 'POST', '/v1/route/explain', async (c) => {
     const request = parseRequest(chatRequestSchema, await readBody(c.env.incoming, service.config.bodyBytesMax));
-    const { objective } = service.config;
-    const decided = route(request, c.get('fleet'), { policy: service.policy, objective }).decision;
-    const { pool, reason, words, confidence, pools, features } = decided;
-    return c.json({ pool, reason, words, confidence, pools, features });
+    const { decision } = route(request, c.get('fleet'), service);
+    const { pool, reason, words, confidence, pools, features, costWeight } = decision;
+    return c.json({ pool, reason, words, because: evidence(features), confidence, pools, features, costWeight });
   });
 }
 
@@ -85,8 +85,8 @@ function addResponses(app: App, service: Served): void {
 
 function generate(service: Served, taken: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
   const asked = { ...taken, affinity: affinityOf(request, taken, service.config.session) };
-  const { policy, telemetry } = service;
-  const { pool, decision } = route(request, asked.fleet, { policy, objective: service.config.objective });
+  const { telemetry } = service;
+  const { pool, decision } = route(request, asked.fleet, service);
   const { model } = request;
   if (model === 'auto') telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
   const pending = metered(

@@ -15,6 +15,8 @@ export type PoolView = {
   starting: number;
   /** Expected time until a request begins to be answered. */
   waitMs: number;
+  /** How near its queue is to turning requests away: 0 while nobody waits, from 1 on one more would wait in vain. */
+  pressure: number;
   /** False when it neither has a replica nor can be woken, or when its replicas are all shut out. */
   available: boolean;
 };
@@ -52,6 +54,17 @@ export type PoolDecision = {
   pools: PoolVerdict[];
   /** What was seen in the prompt and what it adds to the log-odds that the small tier is right. */
   features: Record<string, number>;
+  /** What a whole cost unit had to buy in p(correct), where pools were weighed. */
+  costWeight?: number;
+  /** What the steering of a wanted share learns; nothing where only one of the two, large tier or others, could answer anybody. */
+  largeChoice?: LargeChoice;
+};
+
+export type LargeChoice = {
+  /** Below this cost weight the request goes to the large tier: infinite when no other can answer it, -infinite when it cannot. */
+  price: number;
+  /** It would go there if nobody waited. What a wait moves is not made up for later: that would fill the queue again. */
+  large: boolean;
 };
 
 /**
@@ -63,4 +76,6 @@ export type PoolPolicy = {
   decide: (request: ScoredRequest, pools: readonly PoolView[], objective: Objective) => PoolDecision;
 };
 
-export type Objective = { costWeight: number; waitWeight: number };
+/** Lambda and mu; the cost weight is a number, or what a wanted share makes of a request's price. */
+export type Objective = Weighing & { steer?: ((price: number | undefined) => number | undefined) | undefined };
+export type Weighing = { costWeight: number; waitWeight: number };

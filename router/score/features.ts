@@ -1,3 +1,4 @@
+import { withoutAsides } from './asides.ts';
 import { cueAt, cueNames, type CueName } from './lexicon/cues.ts';
 import { scan, type Scan } from './scan.ts';
 
@@ -58,9 +59,9 @@ const all = [...shape, ...cues];
 /** The features' names, in the order of every vector. */
 export const featureNames: readonly string[] = all.map(({ name }) => name);
 
-/** A scan of a prompt, ready for the features and for the rules of conversation. */
+/** A scan of what a prompt asks, ready for the features and for the rules of conversation. */
 export function look(prompt: string): Seen {
-  const found = scan(prompt);
+  const found = scan(withoutAsides(prompt));
   const scale = found.totalChars / Math.max(1, found.readChars);
   const units = (found.words + found.numbers + found.cjkChars / cjkCharsPerWord) * Math.max(1, scale);
   const hits = (cue: CueName): number => found.cues[cueAt[cue]] ?? 0;

@@ -324,6 +324,33 @@ describe('a pool that is full', () => {
     watch(acquire());
     expect(pool.waitMs).toBe(2 * first);
   });
+
+  it('says how near it is to turning requests away, by its patience and by the length of its queue', async () => {
+    const { pool, acquire, watch } = started({ concurrency: 1, saturation: { queueTimeoutMs: 20_000 } }, [a]);
+    expect(pool.pressure).toBe(0);
+    await acquire();
+    expect(pool.pressure).toBe(pool.waitMs / 20_000);
+    pool.configure(poolOf({ concurrency: 1, saturation: { queueTimeoutMs: 20_000 }, hold: { queueMax: 2 } }));
+    watch(acquire());
+    expect(pool.pressure).toBe(0.5);
+    watch(acquire());
+    expect(pool.pressure).toBe(1);
+  });
+
+  it('that starts is not near it, however long the start takes, until many wait', () => {
+    const { pool, acquire, watch } = started({ hold: { queueMax: 4, timeoutMs: 1 } });
+    pool.update(endpointsOf([], { wakeable: true }));
+    expect(pool.pressure).toBe(0);
+    watch(acquire());
+    expect(pool.pressure).toBe(0.25);
+  });
+
+  it('that may hold nobody is at once', async () => {
+    const { pool, acquire } = started({ concurrency: 1, hold: { queueMax: 0 } }, [a]);
+    expect(pool.pressure).toBe(0);
+    await acquire();
+    expect(pool.pressure).toBe(1);
+  });
 });
 
 describe('a pool whose only server is gone', () => {

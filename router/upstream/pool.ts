@@ -176,6 +176,18 @@ export class UpstreamPool {
     return Math.round(((this.#queue.length + 1) / places) * this.#serviceMs.ms);
   }
 
+  /**
+   * How near its queue is to turning requests away: 0 while nobody waits, from 1 on one more would wait in vain. A start
+   * takes its time, so while no replica is there only the length of the queue counts.
+   */
+  get pressure(): number {
+    const { hold, saturation } = this.#config;
+    if (this.ready > 0 && this.waitMs === 0) return 0;
+    const byRoom = hold.queueMax === 0 ? 1 : this.#queue.length / hold.queueMax;
+    if (this.ready === 0) return byRoom;
+    return Math.max(byRoom, saturation.queueTimeoutMs === 0 ? 1 : this.waitMs / saturation.queueTimeoutMs);
+  }
+
   get report(): PoolReport {
     const inFlight = this.#replicas.inFlight();
     const busy = inFlight > 0 || this.#queue.length > 0;

@@ -80,6 +80,7 @@ describe('the objective', () => {
       waitWeight: 0.01,
     });
     expect(plan().config.objective.costWeight).toBe(costWeightDefault);
+    expect(plan({ objective: { largeShare: '0.2' } }).config.objective).toMatchObject({ largeShare: 0.2 });
   });
 
   it('is documented with the number that holds when it is left out', () => {
@@ -150,7 +151,6 @@ describe('the keys of clients', () => {
 
 describe('a field that no router acts on', () => {
   it.each<[string, Fields]>([
-    ['spec.objective.largeShare', { objective: { largeShare: '0.2' } }],
     ['spec.session.affinity', { session: { affinity: 'Pool' } }],
     ['spec.session.ttl', { session: { affinity: 'Replica', ttl: '1h' } }],
     ['spec.scenes', { scenes: [{ name: 'support' }] }],

@@ -34,11 +34,6 @@ const plain = routerSpecSchema.parse({});
 /** Fields of a QwenRouter that no router acts on yet. */
 export const routerGaps: readonly Gap<QwenRouter['spec']>[] = [
   {
-    path: 'spec.objective.largeShare',
-    reason: 'the share is not steered yet; the default costWeight holds',
-    applies: (spec) => spec.objective.largeShare !== undefined,
-  },
-  {
     path: 'spec.session.affinity',
     reason:
       'each request is judged for itself and may get another pool; Replica holds a session to one replica of each',
@@ -63,13 +58,14 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
     hardwareClass: hardwareClasses.find(({ metadata }) => metadata.name === deployment.spec.hardware?.class),
   }));
   const { costs, source } = relativeCosts(priced);
-  const { costWeight, waitWeight } = spec.objective;
+  const { costWeight, largeShare, waitWeight } = spec.objective;
   const config = routerConfigSchema.parse({
     name: router.metadata.name,
     listen: { host: listen.host, port: listen.port ?? spec.listen.port },
     pools: taken.map((pool) => poolConfigOf(pool, router, secrets, costs.get(pool.resolved.name) ?? 1)),
     objective: {
       ...(costWeight === undefined ? {} : { costWeight: Number(costWeight) }),
+      ...(largeShare === undefined ? {} : { largeShare: Number(largeShare) }),
       waitWeight: Number(waitWeight),
     },
     keys: clientKeys(router, secrets),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PoolView } from '../policy.ts';
-import { best, confidenceOf, middle, worth, type Candidate } from './choose.ts';
+import { best, confidenceOf, largePrice, middle, worth, type Candidate } from './choose.ts';
 
 const pool = (name: string, view: Partial<PoolView> = {}): PoolView => ({
   name,
@@ -13,6 +13,7 @@ const pool = (name: string, view: Partial<PoolView> = {}): PoolView => ({
   ready: 1,
   starting: 0,
   waitMs: 0,
+  pressure: 0,
   available: true,
   ...view,
 });
@@ -23,6 +24,56 @@ describe('what a pool is worth', () => {
   it('is its chance, less its cost, less the wait', () => {
     const worthOf = worth(candidate('a', 0.9, { costPerToken: 0.4, waitMs: 5_000 }), objective);
     expect(worthOf).toBeCloseTo(0.9 - 0.5 * 0.4 - 0.01 * 5, 10);
+  });
+});
+
+describe('what a pool is worth whose queue fills', () => {
+  it('falls from a quarter of its patience on, to nothing before it turns anybody away', () => {
+    const at = (pressure: number): number => worth(candidate('a', 0.8, { costPerToken: 0, pressure }), objective);
+    expect([0, 0.25, 0.5, 0.75, 3].map(at)).toEqual([0.8, 0.8, 0.4, 0, 0]);
+  });
+});
+
+describe('the price of the large tier', () => {
+  const small = candidate('small', 0.5, { costPerToken: 0.1 });
+  const medium = candidate('medium', 0.6, { tier: 'medium', costPerToken: 0.3 });
+  const large = candidate('large', 0.9, { tier: 'large', costPerToken: 1 });
+
+  it('is the cost weight at which another pool is worth as much', () => {
+    const price = largePrice([small, medium, large]);
+    expect(price).toBeCloseTo(0.3 / 0.7, 10);
+    expect(best([small, medium, large], { costWeight: price - 1e-6, waitWeight: 0 })).toBe(large);
+    expect(best([small, medium, large], { costWeight: price + 1e-6, waitWeight: 0 })).toBe(medium);
+  });
+
+  it('is endless where nothing else can answer, or nothing else is cheaper or better', () => {
+    expect(largePrice([large])).toBe(Infinity);
+    expect(largePrice([large, candidate('small', 0.5, { costPerToken: 1 })])).toBe(Infinity);
+  });
+
+  it('is less than nothing where the tier cannot', () => {
+    expect(largePrice([small])).toBe(-Infinity);
+    expect(largePrice([large, candidate('small', 0.95, { costPerToken: 1 })])).toBe(-Infinity);
+  });
+
+  it('is where the choice changes, whatever the pools', () => {
+    const any = fc.array(
+      fc.record({
+        tier: fc.constantFrom('small' as const, 'medium' as const, 'large' as const),
+        p: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+      }),
+      { minLength: 1, maxLength: 6 },
+    );
+    const costs = { small: 0.1, medium: 0.3, large: 1 };
+    fc.assert(
+      fc.property(any, fc.double({ min: 0, max: 2, noNaN: true }), (given, costWeight) => {
+        const candidates = given.map(({ tier, p }, at) => candidate(`${at}`, p, { tier, costPerToken: costs[tier] }));
+        const price = largePrice(candidates);
+        fc.pre(Math.abs(price - costWeight) > 1e-9);
+        const chosen = best(candidates, { costWeight, waitWeight: 0 });
+        expect(chosen?.pool.tier === 'large').toBe(costWeight < price);
+      }),
+    );
   });
 });
 
@@ -80,6 +131,13 @@ describe('the middle', () => {
     const idle = candidate('idle', 0.5, { tier: 'medium' });
     const busy = candidate('busy', 0.5, { tier: 'medium', waitMs: 60_000 });
     expect(middle([small!, busy, idle], objective)).toBe(idle);
+  });
+
+  it('is elsewhere while its queue is about to overflow, and where it was when every queue is', () => {
+    const [full, fuller] = [candidate('full', 0.5, { tier: 'medium', pressure: 0.9 }), { ...small! }];
+    expect(middle([small!, full], objective)).toBe(small);
+    fuller.pool = { ...fuller.pool, pressure: 1 };
+    expect(middle([fuller, full], objective)).toBe(full);
   });
 });
 

@@ -12,6 +12,7 @@ const pool: PoolView = {
   ready: 1,
   starting: 0,
   waitMs: 0,
+  pressure: 0,
   available: true,
 };
 const request: ScoredRequest = { messages: [], tools: false, json: false, promptTokens: 100, maxTokens: undefined };

@@ -4,6 +4,7 @@ import { FleetError } from '@qwenfleet/core/errors';
 import { shippedWeights } from '../../score/weights.ts';
 import type { PoolView, ScoredRequest } from '../policy.ts';
 import { createAdaptivePolicy } from './policy.ts';
+import { Steering } from './steering.ts';
 import { reasons } from './words.ts';
 
 const policy = createAdaptivePolicy(shippedWeights);
@@ -22,6 +23,7 @@ const view = (name: 'small' | 'medium' | 'large', costPerToken: number, rest: Pa
   ready: 1,
   starting: 0,
   waitMs: 0,
+  pressure: 0,
   available: true,
   ...rest,
 });
@@ -88,6 +90,49 @@ describe('model auto', () => {
     expect(strengths.length).toBeGreaterThan(0);
     expect(strengths).toEqual(strengths.toSorted((a, b) => b - a));
     expect(words).toMatch(/^large: a /);
+  });
+});
+
+describe('a wanted share of the large tier', () => {
+  const ordinary = [easy, hard, 'Write a short poem about rain.', 'Sort these names: Ada, Bob, Cid.'];
+  const steered = (steering: Steering) => ({ ...objective, steer: (price?: number) => steering.costWeight(price) });
+
+  it('is what it gets, and the hardest go there', () => {
+    const steering = new Steering(0.25);
+    const sent = Array.from({ length: 800 }, (_, at) => {
+      const text = ordinary[at % ordinary.length] ?? '';
+      const decision = policy.decide(ask(text), pools, steered(steering));
+      steering.decided(decision.largeChoice);
+      return { text, pool: decision.pool };
+    });
+    const large = sent.filter(({ pool }) => pool === 'large');
+    expect(large.length).toBeGreaterThan(190);
+    expect(large.length).toBeLessThan(210);
+    expect(large.filter(({ text }) => text === hard).length).toBeGreaterThan(0.8 * large.length);
+  });
+
+  it('learns what prompts are worth, not what a wait makes of it', () => {
+    const waiting = [pools[0]!, pools[1]!, view('large', 1, { waitMs: 18_000, pressure: 0.9 })];
+    const atOnce = policy.decide(ask(hard), pools, objective);
+    const moved = policy.decide(ask(hard), waiting, objective);
+    expect([atOnce.pool, moved.pool, moved.reason]).toEqual(['large', 'medium', 'wait']);
+    expect(moved.largeChoice).toEqual(atOnce.largeChoice);
+    expect(moved.largeChoice?.large).toBe(true);
+  });
+
+  it('learns nothing where the tier is away, and where it is all there is', () => {
+    const decide = (seen: PoolView[]) => policy.decide(ask(hard), seen, objective).largeChoice;
+    expect(decide([pools[0]!, view('large', 1, { available: false })])).toBeUndefined();
+    expect(decide([pools[0]!, pools[1]!])).toBeUndefined();
+    expect(decide([pools[2]!])).toBeUndefined();
+  });
+
+  it('counts a request that only one of them can take, and one that says nothing', () => {
+    const able = view('large', 1, { capabilities: { tools: true, json: true, vision: false } });
+    const choice = (request: ScoredRequest) => policy.decide(request, [pools[0]!, able], objective).largeChoice;
+    expect(choice(ask(easy, { tools: true }))).toEqual({ price: Infinity, large: true });
+    expect(choice(ask('...'))).toEqual({ price: Infinity, large: true });
+    expect(policy.decide(ask('...'), pools, objective).largeChoice).toEqual({ price: -Infinity, large: false });
   });
 });
 

@@ -1,8 +1,8 @@
 import { read, type Reading } from '../../score/conversation.ts';
 import { featuresOf } from '../../score/features.ts';
 import { scoreFeatures, type Contribution, type Score, type Weights } from '../../score/model.ts';
-import type { Objective, PoolDecision, PoolPolicy, PoolVerdict, PoolView, ScoredRequest } from '../policy.ts';
-import { best, confidenceOf, middle, type Candidate } from './choose.ts';
+import type { Objective, PoolDecision, PoolPolicy, PoolVerdict, PoolView, ScoredRequest, Weighing } from '../policy.ts';
+import { atOnce, best, confidenceOf, largePrice, middle, type Candidate } from './choose.ts';
 import { noPoolError, obstacle, type Obstacle } from './eligible.ts';
 import { sentence, type Reason } from './words.ts';
 
@@ -29,7 +29,11 @@ function decide(
   const score = scoreFeatures(weights, featuresOf(reading.seen));
   const judged = pools.map((pool) => ({ pool, p: score.p[pool.tier], obstacle: obstacle(pool, request) }));
   const candidates: Candidate[] = judged.filter((pool) => pool.obstacle === undefined);
-  const { chosen, reason } = choose(candidates, reading, objective) ?? fail(judged, request);
+  const idle = atOnce(candidates);
+  const tiers = new Set(judged.filter(isThere).map(({ pool }) => pool.tier === 'large'));
+  const price = tiers.size === 2 ? priceOf(idle, reading) : undefined;
+  const weighing = { ...objective, costWeight: objective.steer?.(price) ?? objective.costWeight };
+  const { chosen, reason } = choose(candidates, reading, weighing) ?? fail(judged, request);
   const others = candidates.filter(({ pool }) => pool !== chosen.pool);
   return {
     pool: chosen.pool.name,
@@ -39,24 +43,39 @@ function decide(
       contributions: score.contributions,
       excluded: judged.flatMap((of) => (of.obstacle ? [{ name: of.pool.name, why: of.obstacle.why }] : [])),
     }),
-    confidence: reason === 'no-signal' ? 0 : round(confidenceOf(chosen, others, objective)),
+    confidence: reason === 'no-signal' ? 0 : round(confidenceOf(chosen, others, weighing)),
     pools: judged.map(verdict),
     features: featuresFor(score, reading),
+    costWeight: round(weighing.costWeight),
+    ...(price === undefined ? {} : { largeChoice: { price, large: isLarge(pick(idle, reading, weighing)) } }),
   };
 }
+
+/** Could it answer this kind of request, had it the room for this one? */
+const isThere = ({ obstacle: found }: Judged): boolean => found?.kind !== 'task' && found?.kind !== 'availability';
+
+/** A prompt that says nothing goes to the middle at any price. */
+function priceOf(idle: readonly Candidate[], reading: Reading): number {
+  if (reading.signal) return largePrice(idle);
+  return isLarge(middle(idle, atAnyPrice)) ? Infinity : -Infinity;
+}
+const atAnyPrice: Weighing = { costWeight: 0, waitWeight: 0 };
+
+const isLarge = (candidate: Candidate | undefined): boolean => candidate?.pool.tier === 'large';
+const pick = (candidates: readonly Candidate[], { signal }: Reading, weighing: Weighing): Candidate | undefined =>
+  signal ? best(candidates, weighing) : middle(candidates, weighing);
 
 function choose(
   candidates: readonly Candidate[],
   reading: Reading,
-  objective: Objective,
+  weighing: Weighing,
 ): { chosen: Candidate; reason: Reason } | undefined {
-  const chosen = reading.signal ? best(candidates, objective) : middle(candidates, objective);
+  const chosen = pick(candidates, reading, weighing);
   if (!chosen) return undefined;
   if (candidates.length === 1) return { chosen, reason: 'only-eligible' };
+  const suited = pick(atOnce(candidates), reading, weighing);
+  if (suited && suited.pool.name !== chosen.pool.name) return { chosen, reason: 'wait' };
   if (!reading.signal) return { chosen, reason: 'no-signal' };
-  const atOnce = best(candidates, { ...objective, waitWeight: 0 });
-  if (atOnce && atOnce.pool !== chosen.pool && atOnce.pool.waitMs > chosen.pool.waitMs)
-    return { chosen, reason: 'wait' };
   const costs = candidates.map(({ pool }) => pool.costPerToken);
   if (chosen.pool.costPerToken === Math.min(...costs)) return { chosen, reason: 'easy' };
   return { chosen, reason: chosen.pool.costPerToken === Math.max(...costs) ? 'hard' : 'balanced' };

@@ -7,7 +7,7 @@ export const reasons = ['easy', 'balanced', 'hard', 'wait', 'no-signal', 'only-e
 export type Reason = (typeof reasons)[number];
 
 /** What a prompt is called when a feature is what tells most about it. */
-const easyNouns: Record<string, string> = {
+export const easyNouns: Record<string, string> = {
   greeting: 'greeting',
   smallTalk: 'pleasantry',
   simpleFact: 'question about a simple fact',
@@ -17,7 +17,7 @@ const easyNouns: Record<string, string> = {
   shortQuestion: 'question',
   simpleAsk: 'everyday question',
 };
-const hardNouns: Record<string, string> = {
+export const hardNouns: Record<string, string> = {
   proof: 'proof',
   derivation: 'derivation',
   systems: 'demanding program',
@@ -97,4 +97,4 @@ function price(own: number, other: number): string {
 }
 
 const plain = (value: number): string => String(Number(value.toPrecision(2)));
-const withArticle = (noun: string): string => `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun}`;
+export const withArticle = (noun: string): string => `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun}`;

@@ -58,5 +58,6 @@ const pools: PoolView[] = (['small', 'medium', 'large'] as const).map((tier, at)
   ready: 1,
   starting: 0,
   waitMs: 0,
+  pressure: 0,
   available: true,
 }));
