@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'e2e',
-          include: ['test/{contract,e2e,harness,house,perf,promises,simulation}/**/*.test.ts'],
+          include: ['test/{contract,e2e,harness,house,perf,promises,routing,simulation}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.full.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,

@@ -151,7 +151,11 @@ describe('a fleet that starts', () => {
 
   it('says which fields of the endpoint nothing follows from here', () => {
     const { fleet } = new Scene({ router: { replicas: 3, paused: true, session: { affinity: 'Pool' } } });
-    expect(fleet.routerNotActedOn.map(({ path }) => path)).toEqual(['spec.session', 'spec.replicas', 'spec.paused']);
+    expect(fleet.routerNotActedOn.map(({ path }) => path)).toEqual([
+      'spec.session.affinity',
+      'spec.replicas',
+      'spec.paused',
+    ]);
     expect(new Scene().fleet.routerNotActedOn).toEqual([]);
   });
 

@@ -15,6 +15,7 @@ const lettersPerCjkChar = 4;
 
 /** The part of a prompt that asks for something; the whole of it when nothing else would be left. */
 export function withoutAsides(prompt: string): string {
+  if (!hint.test(prompt.slice(0, edgeChars)) && !hint.test(prompt.slice(-edgeChars))) return prompt;
   const whole = prompt.trim();
   let rest = whole;
   for (let count = 0; count < asidesMax; count++) {
@@ -28,6 +29,7 @@ export function withoutAsides(prompt: string): string {
 /** Undefined for everything that is not one. */
 export function asideOf(sentence: string): Aside | undefined {
   if (sentence.length > asideCharsMax || sentence.endsWith('?') || sentence.endsWith('？')) return undefined;
+  if (!hint.test(sentence)) return undefined;
   const plain = sentence.replace(/^[\s"'(*_-]+|[\s.!。！~…)"'*_,，;；:：]+$/gu, '').replaceAll('’', "'");
   if (plain === '') return undefined;
   if (isOrder(plain)) return 'order';
@@ -66,6 +68,12 @@ function goes(aside: Aside | undefined, rest: string): boolean {
   const letters = sample.length - cjkChars + lettersPerCjkChar * cjkChars;
   return letters >= (aside === 'pleasantry' ? restLettersMin : restLettersMin / 4);
 }
+
+/** Characters of either end in which a hint is looked for, with room for blanks around the longest aside. */
+const edgeChars = asideCharsMax + 40;
+/** No aside is without one of these; most prompts have none near their ends, and cost no more than looking for it. */
+const hint =
+  /\b(?:models?|pools?|tiers?|llms?|backends?|options?|rout|dispatcher|balancer|think|reason|time|thank|thx|cheers|appreciate|question|help|regards|please$|sorry|hope|hi|hey|hiya|hello|greetings|good|dear|trivial|easy|simple|basic|hard|difficult|tricky|complex|challenging|straightforward|day|[\d.]+ ?b\b)|[模路难易简谢好您安嗨哈题思想考虑推忙烦扰苦祝案选]|[0-9] ?b/i;
 
 const sentenceBreaks = '.!?。！？\n';
 const clauseBreaks = `${sentenceBreaks},，;；:：`;

@@ -8,6 +8,8 @@ import { overheadMs } from './measures/router/overhead-ms.ts';
 import { prefixHits } from './measures/router/prefix-hits.ts';
 import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
+import { sharePoints, turnedAway } from './measures/routing/share.ts';
+import { bilingual, orders, rewording } from './measures/routing/steadiness.ts';
 import { adapters } from './measures/runtime/adapters.ts';
 import { batchRatio } from './measures/runtime/batch-ratio.ts';
 import { hostileFiles } from './measures/runtime/hostile-files.ts';
@@ -34,4 +36,9 @@ export const measures: Readonly<Record<string, Measure>> = {
   'router.prefix-hits': prefixHits,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,
+  'routing.share-points': sharePoints,
+  'routing.turned-away': turnedAway,
+  'routing.bilingual': bilingual,
+  'routing.rewording': rewording,
+  'routing.orders': orders,
 };

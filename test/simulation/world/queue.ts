@@ -33,13 +33,17 @@ export class EventQueue {
 
   /** Runs what is due until the time, or until somebody says that it is over. */
   runUntil(untilMs: number, isOver: () => boolean): void {
-    while (!isOver()) {
-      const next = this.#heap[0];
-      if (!next || next.atMs > untilMs) break;
-      this.#pop();
-      this.nowMs = next.atMs;
-      next.run();
-    }
+    while (!isOver() && this.step(untilMs));
+  }
+
+  /** Runs the next thing that is due by then; false when there is none. */
+  step(untilMs: number): boolean {
+    const next = this.#heap[0];
+    if (!next || next.atMs > untilMs) return false;
+    this.#pop();
+    this.nowMs = next.atMs;
+    next.run();
+    return true;
   }
 
   #pop(): void {
