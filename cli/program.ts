@@ -14,6 +14,9 @@ const load = {
   status: () => import('./commands/status.ts'),
   chat: () => import('./commands/chat.ts'),
   explain: () => import('./commands/route-explain.ts'),
+  explainOffline: () => import('./commands/route-explain-offline.ts'),
+  train: () => import('./commands/route-train.ts'),
+  evaluate: () => import('./commands/route-eval.ts'),
   list: () => import('./commands/models.ts'),
   pull: () => import('./commands/models-pull.ts'),
   quality: () => import('./commands/models-quality.ts'),
@@ -118,14 +121,47 @@ function addAskingCommands(program: Command, terminal: Terminal, done: (exit: Ex
       const [{ chat }, client] = await Promise.all([load.chat(), clientFor(options)]);
       done(await chat(words, { client, terminal: talking(terminal, options.json), model: options.model }));
     });
-  const route = program.command('route').description('ask the router about its decisions');
+  addRouteCommands(program, terminal, done);
+}
+
+function addRouteCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  const route = program.command('route').description("the router's decisions: ask why, train on your labels, evaluate");
   reaching(route.command('explain'))
     .description('say which pool a prompt would go to and why; nothing is dispatched')
     .argument('[prompt...]', 'the prompt; - takes standard input')
     .option('--model <name>', 'auto, or a name from models list', 'auto')
-    .action(async (words: string[], options: Reach & { model: string }) => {
+    .option('--weights <file>', 'what this model file says of the prompt, without an endpoint')
+    .action(async (words: string[], options: Reach & { model: string; weights?: string }) => {
+      if (options.weights !== undefined) {
+        const { routeExplainOffline } = await load.explainOffline();
+        return done(await routeExplainOffline(words, options.weights, talking(terminal, options.json)));
+      }
       const [{ routeExplain }, client] = await Promise.all([load.explain(), clientFor(options)]);
       done(await routeExplain(words, { client, terminal: talking(terminal, options.json), model: options.model }));
+    });
+  json(route.command('train'))
+    .description(
+      'train the scorer on your own labels: JSON lines of {"prompt", "scores": {"small": 0, "large": 1}, "task"?}',
+    )
+    .argument('<data>', 'the labels; a score is from 0 (bad) to 1 (good)')
+    .option('--out <file>', 'where the model file goes', 'model.json')
+    .option('--base <file>', 'model file to begin with (default: the shipped one)')
+    .option('--pool <name=tier...>', 'which tier a pool of the file is, such as qwen-7b=small')
+    .option('--seed <number>', 'for the order of the labels (default: 7)', parseSeed)
+    .action(
+      async (data: string, options: { out: string; base?: string; pool?: string[]; seed?: number; json?: boolean }) => {
+        const { routeTrain } = await load.train();
+        done(await routeTrain(data, { ...options, terminal: talking(terminal, options.json) }));
+      },
+    );
+  json(route.command('eval'))
+    .description('say what a model is worth on a file of labels, beside the shipped one and prompt length')
+    .argument('<data>', 'the labels, as for train')
+    .option('--model <file>', 'a model file; without one, the shipped model alone')
+    .option('--pool <name=tier...>', 'which tier a pool of the file is, such as qwen-7b=small')
+    .action(async (data: string, options: { model?: string; pool?: string[]; json?: boolean }) => {
+      const { routeEval } = await load.evaluate();
+      done(await routeEval(data, { ...options, terminal: talking(terminal, options.json) }));
     });
 }
 
@@ -181,11 +217,17 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError('A port is a number from 0 to 65535.');
 }
 
+function parseSeed(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('A seed is a whole number of at most nine digits.');
+}
+
 const examples = `Examples:
   qwenfleet up                                      three pools on this machine
   qwenfleet chat "What is the capital of France?"   one answer, and who gave it
   git diff | qwenfleet chat "Review this" -         with what is piped in
   qwenfleet route explain "Prove that 2 is prime."  why which pool
+  qwenfleet route train labels.jsonl                learn from your own labels
   qwenfleet status --json                           for scripts
 From a clone, type "npm run qwenfleet --" where it says qwenfleet.
 `;

@@ -1,5 +1,5 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import type { FleetError } from '@qwenfleet/core/errors';
+import { asFleetError, type FleetError } from '@qwenfleet/core/errors';
 import type { EndpointSnapshot } from '@qwenfleet/core/fleet/endpoints';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { createLogger } from '@qwenfleet/core/log';
@@ -66,7 +66,11 @@ export class RouterProgram {
     const bound = Number(new URL(this.#listening?.url ?? 'http://unbound:0').port);
     if (port !== 0 && bound !== 0 && port !== bound)
       this.#service.log.warn({ port, bound }, 'the address changes only with a restart; everything else is taken');
-    this.#service.configure(config);
+    try {
+      this.#service.configure(config);
+    } catch (error) {
+      this.#refused(asFleetError(error));
+    }
   }
 
   #refused(error: FleetError): void {
@@ -77,7 +81,12 @@ export class RouterProgram {
   async #begin(config: RouterConfig): Promise<void> {
     const { clock, rng } = this.#parts;
     const log = createLogger('router', config.logLevel);
-    const service = new RouterService({ config, clock, rng, log, onWake: (pool) => this.#wake(pool) });
+    let service: RouterService;
+    try {
+      service = new RouterService({ config, clock, rng, log, onWake: (pool) => this.#wake(pool) });
+    } catch (error) {
+      return this.#giveUp(asFleetError(error), 2);
+    }
     this.#service = service;
     const { load } = this.#discovery;
     if (load) this.#reporter = new LoadReporter(service.fleet, clock, load);

@@ -12,7 +12,7 @@ import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
 import { Steering } from './policy/adaptive/steering.ts';
 import type { Objective, PoolDecision, PoolPolicy } from './policy/policy.ts';
 import { ScopedFleet } from './scoped-fleet.ts';
-import { shippedWeights } from './score/weights.ts';
+import { weightsFor } from './scorer.ts';
 import { UpstreamAgent } from './upstream/agent.ts';
 
 export type ServiceParts = {
@@ -35,7 +35,6 @@ export class RouterService {
   readonly rng: Rng;
   readonly log: Logger;
   readonly fleet: FleetView;
-  readonly policy: PoolPolicy;
   readonly telemetry = new Telemetry('router', { processMetrics: true });
   readonly agent: UpstreamAgent;
   readonly startedEpochMs: number;
@@ -43,6 +42,7 @@ export class RouterService {
   readonly #flights = new Set<AbortController>();
   #config: RouterConfig;
   #keys: KeyRing;
+  #policy: PoolPolicy;
   #steering: Steering | undefined;
   #state: 'serving' | 'leaving' | 'draining' = 'serving';
   #landed: (() => void) | undefined;
@@ -54,7 +54,7 @@ export class RouterService {
     this.rng = rng;
     this.log = log;
     this.fleet = new FleetView(config.pools, { clock, rng, onWake });
-    this.policy = createAdaptivePolicy(shippedWeights);
+    this.#policy = createAdaptivePolicy(weightsFor(config));
     this.#steer();
     this.agent = new UpstreamAgent(config.timeouts.connectMs);
     this.startedEpochMs = clock.epochMs();
@@ -63,6 +63,10 @@ export class RouterService {
   /** The newest configuration: read it once for a request, so that the request ends under what it began with. */
   get config(): RouterConfig {
     return this.#config;
+  }
+
+  get policy(): PoolPolicy {
+    return this.#policy;
   }
 
   get keys(): KeyRing {
@@ -86,8 +90,12 @@ export class RouterService {
     return key?.scopes?.models ? new ScopedFleet(this.fleet, key.scopes) : this.fleet;
   }
 
-  /** Takes a new configuration. Running answers end on what they began with, and no request is dropped. */
+  /**
+   * Takes a new configuration. Running answers end on what they began with, and no request is dropped. Throws
+   * `invalid_config`, with nothing changed, when its model file is none.
+   */
   configure(config: RouterConfig): void {
+    this.#policy = createAdaptivePolicy(weightsFor(config));
     this.#config = config;
     this.#keys = new KeyRing(config.keys);
     this.#steer();

@@ -4,12 +4,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FleetError } from '@qwenfleet/core/errors';
-import { featureNames, featuresOf, look } from './features.ts';
-import { loadWeights, scoreFeatures } from './model.ts';
+import { featureNames, look } from './features.ts';
+import { loadWeights, scoreFeatures, scoreSeen } from './model.ts';
+import shippedFile from './weights.json' with { type: 'json' };
 import { shippedWeights } from './weights.ts';
 
 const dataFolder = path.join(import.meta.dirname, '../../data/routing');
-const score = (prompt: string) => scoreFeatures(shippedWeights, featuresOf(look(prompt)));
+const score = (prompt: string) => scoreSeen(shippedWeights, look(prompt));
 
 describe('the score of a prompt', () => {
   it('is a chance for each tier that never falls from small to large', () => {
@@ -52,7 +53,7 @@ describe('the score of a prompt', () => {
 });
 
 describe('the weights', () => {
-  const copy = (): Record<string, unknown> => structuredClone(shippedWeights);
+  const copy = (): Record<string, unknown> => structuredClone(shippedFile);
 
   it('in the repository were trained on the data in the repository', () => {
     expect(shippedWeights.card.data.length).toBeGreaterThanOrEqual(8);
@@ -84,7 +85,8 @@ describe('the weights', () => {
     ['no heads', { heads: undefined }],
     ['a scale of zero', { scale: featureNames.map(() => 0) }],
     ['a weight that is not a number', { centre: featureNames.map(() => 'x') }],
-    ['a newer version', { version: 2 }],
+    ['another version', { version: 1 }],
+    ['wording of fewer buckets than its bits say', { wording: { ...shippedFile.wording, bits: 9 } }],
     ['something unknown', { extra: true }],
   ])('with %s are refused', (_, change) => {
     let thrown: unknown;

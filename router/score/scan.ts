@@ -31,6 +31,8 @@ export type Scan = {
   /** Hits per cue, in the order of `cueNames`. */
   cues: number[];
   firstWord: string;
+  /** Words in lower case, `#` for a number, `.` for the end of a sentence, and each Chinese character, in order. */
+  tokens: readonly string[];
 };
 
 const wordLettersMax = 40;
@@ -47,6 +49,7 @@ export function scan(prompt: string): Scan {
   for (let at = 0; at < words.length; at++) matchWords(words, at, found.cues);
   found.sentences = Math.max(1, found.sentences);
   found.firstWord = words[0] ?? '';
+  found.tokens = words;
   return found;
 }
 
@@ -60,7 +63,7 @@ function step(text: string, at: number, found: Scan, words: string[]): number {
     return skipDigits(text, at);
   }
   if (code < 0x80) takeMark(text, at, code, found, words);
-  else takeWide(text, at, code, found);
+  else takeWide(text, at, code, found, words);
   return at + 1;
 }
 
@@ -95,18 +98,22 @@ function takeMark(text: string, at: number, code: number, found: Scan, words: st
   }
 }
 
-function takeWide(text: string, at: number, code: number, found: Scan): void {
+function takeWide(text: string, at: number, code: number, found: Scan, words: string[]): void {
   if (isCjk(code)) {
     found.cjkChars++;
     if (isFunctionChar(code)) found.functionChars++;
     if (questionChars.has(text[at] ?? '')) found.questionChars++;
     matchChars(text, at, found.cues);
+    words.push(text[at] ?? '');
     return;
   }
   const char = text[at] ?? '';
   if (char === '？') found.questionMarks++;
-  if (wideSentenceEnds.has(char)) found.sentences++;
-  else if (wideMathMarks.has(char)) found.mathMarks += 2;
+  if (wideSentenceEnds.has(char)) {
+    found.sentences++;
+    words.push('.');
+  }
+  if (wideMathMarks.has(char)) found.mathMarks += 2;
   else if (isOtherLetter(code)) found.otherLetters++;
 }
 
@@ -143,6 +150,7 @@ function emptyScan(sample: Sample): Scan {
     questionChars: 0,
     cues: cueNames.map(() => 0),
     firstWord: '',
+    tokens: [],
   };
 }
 

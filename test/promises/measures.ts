@@ -8,6 +8,7 @@ import { overheadMs } from './measures/router/overhead-ms.ts';
 import { prefixHits } from './measures/router/prefix-hits.ts';
 import { heldOutApgr } from './measures/routing/apgr.ts';
 import { scoreMs } from './measures/routing/score-ms.ts';
+import { scoreP99Us, scoreUs } from './measures/routing/score-us.ts';
 import { sharePoints, turnedAway } from './measures/routing/share.ts';
 import { bilingual, orders, rewording } from './measures/routing/steadiness.ts';
 import { adapters } from './measures/runtime/adapters.ts';
@@ -36,6 +37,8 @@ export const measures: Readonly<Record<string, Measure>> = {
   'router.prefix-hits': prefixHits,
   'routing.apgr': heldOutApgr,
   'routing.score-ms': scoreMs,
+  'routing.score-us': scoreUs,
+  'routing.score-p99-us': scoreP99Us,
   'routing.share-points': sharePoints,
   'routing.turned-away': turnedAway,
   'routing.bilingual': bilingual,

@@ -1,6 +1,5 @@
 import { read, type Reading } from '../../score/conversation.ts';
-import { featuresOf } from '../../score/features.ts';
-import { scoreFeatures, type Contribution, type Score, type Weights } from '../../score/model.ts';
+import { scoreSeen, type Contribution, type Score, type Weights } from '../../score/model.ts';
 import type { Objective, PoolDecision, PoolPolicy, PoolVerdict, PoolView, ScoredRequest, Weighing } from '../policy.ts';
 import { atOnce, best, confidenceOf, largePrice, middle, type Candidate } from './choose.ts';
 import { noPoolError, obstacle, type Obstacle } from './eligible.ts';
@@ -26,7 +25,7 @@ function decide(
   objective: Objective,
 ): PoolDecision {
   const reading = read(request.messages);
-  const score = scoreFeatures(weights, featuresOf(reading.seen));
+  const score = scoreSeen(weights, reading.seen);
   const judged = pools.map((pool) => ({ pool, p: score.p[pool.tier], obstacle: obstacle(pool, request) }));
   const candidates: Candidate[] = judged.filter((pool) => pool.obstacle === undefined);
   const idle = atOnce(candidates);

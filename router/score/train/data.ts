@@ -4,8 +4,11 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Tier } from '@qwenfleet/core/fleet/tier';
 import { z } from 'zod';
-import { featuresOf, look } from '../features.ts';
+import { featureNames, featuresOf, look } from '../features.ts';
+import { cueNames } from '../lexicon/cues.ts';
+import { bucketsOf } from '../wording.ts';
 import { familyOf } from './families.ts';
+import { scalingOf, standardise, type Scaling } from './scaling.ts';
 import { priors, tierModels } from './labels.ts';
 
 const rowSchema = z.object({
@@ -13,11 +16,6 @@ const rowSchema = z.object({
   task: z.string(),
   prompt: z.string(),
   scores: z.record(z.string(), z.number()),
-});
-const ownSchema = z.object({
-  task: z.string().min(1),
-  prompt: z.string(),
-  scores: z.partialRecord(z.enum(['small', 'medium', 'large']), z.number().min(0).max(1)),
 });
 const authoredSchema = z.strictObject({
   theme: z.string().min(1),
@@ -35,12 +33,19 @@ export type Example = {
   family: string;
   /** Normalised question without its options: the same one in two files has the same stem. */
   stem: string;
+  prompt: string;
   chars: number;
   features: number[];
+  /** The features, centred and scaled. */
+  standard: Float64Array;
+  /** Buckets of its words and pairs of words. */
+  buckets: readonly number[];
   labels: Labels;
   /** Single models' scores, for evaluation on pairs. */
   scores: Record<string, number>;
 };
+/** An example before it is known how features are scaled. */
+export type RawExample = Omit<Example, 'standard'>;
 export type DataFile = { name: string; sha256: string; rows: number };
 
 export const measuredSets = [
@@ -54,8 +59,8 @@ export const measuredSets = [
 ] as const;
 
 /** Reads and digests every measured file of `folder`. Throws what zod says when a line has another shape. */
-export function readMeasured(folder: string): { examples: Example[]; files: DataFile[] } {
-  const examples: Example[] = [];
+export function readMeasured(folder: string): { examples: RawExample[]; files: DataFile[] } {
+  const examples: RawExample[] = [];
   const files: DataFile[] = [];
   for (const name of measuredSets) {
     const bytes = readFileSync(path.join(folder, `${name}.jsonl.gz`));
@@ -66,27 +71,16 @@ export function readMeasured(folder: string): { examples: Example[]; files: Data
   return { examples, files };
 }
 
-/** Labels from a reader's own pools: JSON lines of `{task, prompt, scores: {small, medium, large}}`, scores in [0, 1]. */
-export function readOwn(file: string): { examples: Example[]; file: DataFile } {
-  const bytes = readFileSync(file);
-  const rows = lines(bytes.toString('utf8')).map((line) => ownSchema.parse(JSON.parse(line)));
-  return {
-    examples: rows.map((row) => toExample('own', { ...row, source: 'own' })),
-    file: { name: path.basename(file), sha256: sha256(bytes), rows: rows.length },
-  };
-}
-
 /** The authored prompts; their labels are the priors of their kind. Themes are families: they are held out whole. */
-export function readAuthored(folder: string): { train: Example[]; heldOut: Example[]; file: DataFile } {
+export function readAuthored(folder: string): { train: RawExample[]; heldOut: RawExample[]; file: DataFile } {
   const bytes = readFileSync(path.join(folder, 'authored.jsonl'));
   const authored = lines(bytes.toString('utf8')).map((line) => authoredSchema.parse(JSON.parse(line)));
-  const examples = authored.map((row): Example & { split: string } => ({
+  const examples = authored.map((row): RawExample & { split: string } => ({
+    ...describe(row.prompt),
     set: 'authored',
     task: row.kind,
     family: `authored/${row.theme}`,
     stem: `authored/${stemOf(row.prompt)}`,
-    chars: row.prompt.length,
-    features: featuresOf(look(row.prompt)),
     labels: priors[row.kind] ?? {},
     scores: {},
     split: row.split,
@@ -98,16 +92,43 @@ export function readAuthored(folder: string): { train: Example[]; heldOut: Examp
   };
 }
 
-function toExample(set: string, row: z.infer<typeof rowSchema>): Example {
+function toExample(set: string, row: z.infer<typeof rowSchema>): RawExample {
   return {
+    ...describe(row.prompt),
     set,
     task: row.task,
     family: familyOf(row.task),
     stem: stemOf(row.prompt),
-    chars: row.prompt.length,
-    features: featuresOf(look(row.prompt)),
     labels: labelsOf(set, row.scores),
     scores: row.scores,
+  };
+}
+
+/** Buckets that the wording of a prompt is counted in, as a power of two. */
+export const wordingBits = 16;
+
+/** What the scorer sees of a prompt. */
+export function describe(prompt: string): Pick<RawExample, 'prompt' | 'chars' | 'features' | 'buckets'> {
+  const seen = look(prompt);
+  return {
+    prompt,
+    chars: prompt.length,
+    features: featuresOf(seen),
+    buckets: bucketsOf(seen.tokens, wordingBits),
+  };
+}
+
+/** Scales the features as `scaling` says, or else by these examples' own spread; cues keep zero as their centre. */
+export function scaled(
+  raw: readonly RawExample[],
+  scaling: Scaling = scalingOf(
+    raw.map(({ features }) => features),
+    featureNames.indexOf(cueNames[0]),
+  ),
+): { examples: Example[]; scaling: Scaling } {
+  return {
+    examples: raw.map((example) => ({ ...example, standard: standardise(example.features, scaling) })),
+    scaling,
   };
 }
 
@@ -122,7 +143,7 @@ function labelsOf(set: string, scores: Record<string, number>): Labels {
   return labels;
 }
 
-function stemOf(prompt: string): string {
+export function stemOf(prompt: string): string {
   const question = prompt.split(/\n\s*A[.)]/, 1)[0] ?? prompt;
   return question
     .toLowerCase()
@@ -131,4 +152,4 @@ function stemOf(prompt: string): string {
 }
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -17,8 +17,6 @@ export const tierModels: Record<string, Partial<Record<Tier, readonly string[]>>
     small: ['qwen2.5-7b-instruct', 'llama-3.1-8b-instruct', 'mistral-7b-instruct-v0.3'],
     large: ['llama-3.1-nemotron-51b-instruct', 'llama-3.3-nemotron-super-49b-v1'],
   },
-  // A file of one's own labels: scores are by tier already.
-  own: { small: ['small'], medium: ['medium'], large: ['large'] },
   halluqa_mc: { small: ['qwen-7b-chat', 'baichuan2-7b-chat'], medium: ['qwen-14b-chat', 'baichuan2-13b-chat'] },
 };
 
@@ -27,6 +25,12 @@ export const tierModels: Record<string, Partial<Record<Tier, readonly string[]>>
  * a 51B one 18 %. They are evaluated, never trained on.
  */
 export const untrainedFamilies: readonly string[] = ['trivia'];
+
+/**
+ * Files whose tasks are asked and marked each in its own way: a difference between two of their tasks says more of the
+ * marking than of the prompts, so each task has an offset of its own. In the others subjects differ as prompts do.
+ */
+export const setsOfManyMarkings: readonly string[] = ['llmrouter_dc'];
 
 export type Pair = { id: string; set: string; weak: string; strong: string; tiers: readonly [Tier, Tier] };
 
@@ -60,6 +64,14 @@ export const pairs: readonly Pair[] = [
   ),
   pair('HalluQA (zh), Qwen 7B / 14B', 'halluqa_mc', ['qwen-7b-chat', 'qwen-14b-chat'], ['small', 'medium']),
 ];
+
+/** Three models of one file that stand for the tiers, for what three pools gain together. */
+export type Trio = { id: string; set: string; models: Record<Tier, string> };
+export const trio: Trio = {
+  id: 'MMLU-Pro, Qwen1.5-7B / Yi-34B / Qwen1.5-72B',
+  set: 'mmlupro',
+  models: { small: 'Qwen1.5-7B-Chat', medium: 'Yi-34B', large: 'Qwen1.5-72B-Chat' },
+};
 
 function pair(id: string, set: string, models: readonly [string, string], tiers: readonly [Tier, Tier]): Pair {
   return { id, set, weak: models[0], strong: models[1], tiers };

@@ -32,7 +32,7 @@ export function fitLogistic(sheet: Sheet, penalties: readonly number[], centre?:
   return coefficients;
 }
 
-export function dot(row: readonly number[], coefficients: readonly number[]): number {
+export function dot(row: ArrayLike<number>, coefficients: ArrayLike<number>): number {
   let sum = 0;
   for (let at = 0; at < row.length; at++) sum += (row[at] ?? 0) * (coefficients[at] ?? 0);
   return sum;
@@ -75,7 +75,7 @@ function mirror(matrix: Float64Array, size: number): void {
 }
 
 /** Solves a symmetric positive definite system by Cholesky; `matrix` is overwritten. */
-function solve(matrix: Float64Array, right: Float64Array, size: number): Float64Array {
+export function solve(matrix: Float64Array, right: Float64Array, size: number): Float64Array {
   factorise(matrix, size);
   const cell = (a: number, b: number): number => matrix[a * size + b] ?? 0;
   const result = Float64Array.from(right);

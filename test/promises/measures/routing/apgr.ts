@@ -1,17 +1,22 @@
 import path from 'node:path';
-import { train } from '@qwenfleet/router/score/train/train';
+import { readAuthored, readMeasured, scaled } from '@qwenfleet/router/score/train/data';
+import { bySet, summaryOf, ways } from '@qwenfleet/router/score/train/evaluate';
+import { heldOut } from '@qwenfleet/router/score/train/held-out';
+import { pairs } from '@qwenfleet/router/score/train/labels';
+import { settings } from '@qwenfleet/router/score/train/train';
 import { root } from '../../../house/imports.ts';
 import type { Measurement } from '../../promise.ts';
 
 /**
- * Trains as `npm run train` does and evaluates every prompt with heads that saw neither its family of tasks nor its
- * question: mean APGR over the sets of a thousand prompts or more.
+ * Evaluates every prompt with models that saw neither its task nor its question: mean APGR over the sets of a thousand
+ * prompts or more. `npm run eval:routing` has the whole table.
  */
 export async function heldOutApgr(): Promise<Measurement> {
-  const { results } = train(path.join(root, 'data/routing'));
-  const { apgr, sets, aboveRandom, aboveLength } = results.summary;
-  const lengths = results.heldOut.filter(({ prompts }) => prompts >= 1000).map(({ length }) => length);
-  const byLength = lengths.reduce((sum, value) => sum + value, 0) / lengths.length;
-  const details = `${sets} sets; interval above random on ${aboveRandom}, above prompt length on ${aboveLength}; length alone ${byLength.toFixed(3)}`;
+  const folder = path.join(root, 'data/routing');
+  const { examples } = scaled([...readMeasured(folder).examples, ...readAuthored(folder).train]);
+  const compared = ways.filter(({ name }) => name === 'ours' || name === 'length');
+  const { rows } = bySet(heldOut(examples, 'tasks', settings), { ways: compared, pairs, seed: settings.seed });
+  const { apgr, length, sets, aboveRandom, aboveLength } = summaryOf(rows);
+  const details = `${sets} sets; interval above random on ${aboveRandom}, above prompt length on ${aboveLength}; length alone ${length.toFixed(3)}`;
   return { value: apgr, details };
 }
