@@ -23,7 +23,7 @@ const own = fileOf('model.json', JSON.stringify({ ...shippedFile, card: { ...shi
 describe("a user's model file", () => {
   it('judges prompts where the configuration names it, and the shipped one does otherwise', () => {
     expect(weightsFor({ scorer: { file: own } }).card.name).toBe('own');
-    expect(weightsFor({ scorer: {} }).card.name).toBe(shippedFile.card.name);
+    expect(weightsFor({}).card.name).toBe(shippedFile.card.name);
   });
 
   it.each([

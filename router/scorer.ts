@@ -6,7 +6,8 @@ import type { Weights } from './score/model.ts';
 import { shippedWeights } from './score/weights.ts';
 
 /** The model that a configuration names, or the shipped one. Throws `invalid_config` when its file is none. */
-export function weightsFor({ scorer: { file } }: Pick<RouterConfig, 'scorer'>): Weights {
+export function weightsFor({ scorer }: Pick<RouterConfig, 'scorer'>): Weights {
+  const file = scorer?.file;
   if (file === undefined) return shippedWeights;
   let text: string;
   try {

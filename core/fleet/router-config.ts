@@ -99,13 +99,13 @@ export const routerSettingsSchema = z.strictObject({
       waitWeight: z.number().nonnegative().default(0.002),
     })
     .prefault({}),
-  /** What judges prompts. */
+  /** What judges prompts; the model that is shipped, unless it is said otherwise. */
   scorer: z
     .strictObject({
-      /** A model file on the router's disk, made by `qwenfleet route train`; without one, the model that is shipped. */
+      /** A model file on the router's disk, made by `qwenfleet route train`. */
       file: z.string().min(1).optional(),
     })
-    .prefault({}),
+    .optional(),
   /** Clients' keys, hashed; none means that the endpoint is open. */
   keys: z.array(clientKeySchema).default([]),
   /** Requests whose header, or `prompt_cache_key`, names the same session go to the same replica of a pool. */

@@ -33,9 +33,9 @@ const shape: readonly Feature[] = [
   { name: 'sentences', value: ({ sentences }) => Math.log2(sentences) },
   { name: 'sentenceLength', value: ({ units, sentences }) => Math.log2(1 + Math.min(60, units / sentences)) },
   { name: 'wordLength', value: ({ words, wordChars }) => (words < 3 ? 4.7 : Math.min(10, wordChars / words)) },
-  { name: 'longWords', value: ({ words, longWords }) => longWords / Math.max(4, words) },
+  { name: 'longWords', value: (seen) => latinShare(seen, seen.longWords, usualLongWords) },
   { name: 'plainWords', value: plainShare },
-  { name: 'names', value: ({ words, capitalWords }) => capitalWords / Math.max(4, words) },
+  { name: 'names', value: (seen) => latinShare(seen, seen.capitalWords, usualNames) },
   { name: 'chinese', value: ({ cjkChars, words }) => cjkChars / (cjkChars + 3 * words + 1) },
   { name: 'numbers', value: ({ numbers }) => Math.log2(1 + Math.min(60, numbers)) },
   { name: 'formulas', value: ({ mathMarks }) => Math.log2(1 + Math.min(60, mathMarks)) },
@@ -76,6 +76,14 @@ export const featuresOf = (seen: Seen): number[] => all.map(({ value }) => value
 function cueValue(cue: CueName, seen: Seen): number {
   if (!seen.light && easyCues.includes(cue)) return 0;
   return Math.log2(1 + Math.min(hitsMax, seen.hits(cue)));
+}
+
+/** Chinese has neither long words nor capitals: there a prompt counts as having what English prompts usually have. */
+const usualLongWords = 0.1;
+const usualNames = 0.12;
+function latinShare({ words, cjkChars }: Seen, count: number, usual: number): number {
+  const chinese = cjkChars / cjkCharsPerWord;
+  return (count + usual * chinese) / Math.max(4, words + chinese);
 }
 
 function plainShare({ words, commonWords, cjkChars, functionChars }: Seen): number {
