@@ -46,9 +46,15 @@ export function bucketsOf(tokens: readonly string[], bits: number): number[] {
 /** Log-odds that the wording adds, per tier. Divided by the root of the number of buckets, so that length says nothing. */
 export function wordingLogits(wording: Wording, tokens: readonly string[]): Record<Tier, number> {
   const buckets = bucketsOf(tokens, wording.bits);
+  const { step, small, medium, large } = wording;
   const sum = { small: 0, medium: 0, large: 0 };
-  for (const bucket of buckets) for (const tier of tiers) sum[tier] += wording[tier][bucket] ?? 0;
-  const factor = buckets.length === 0 ? 0 : wording.step / Math.sqrt(buckets.length);
+  // One tier after another by its name: looked up by a variable it takes three times as long.
+  for (const bucket of buckets) {
+    sum.small += small[bucket] ?? 0;
+    sum.medium += medium[bucket] ?? 0;
+    sum.large += large[bucket] ?? 0;
+  }
+  const factor = buckets.length === 0 ? 0 : step / Math.sqrt(buckets.length);
   return { small: sum.small * factor, medium: sum.medium * factor, large: sum.large * factor };
 }
 
