@@ -8,7 +8,7 @@ import { startFleet, type RunningFleet } from './fleet.ts';
 type Message = { role: 'system' | 'user' | 'assistant'; content: string };
 
 /** The same model twice: `affine` chooses replicas as pools do by default, `spread` by load alone. */
-export const pools = ['affine', 'spread'] as const;
+const pools = ['affine', 'spread'] as const;
 export type Pool = (typeof pools)[number];
 
 /** Places for sequences, and so for prompts that are remembered, in each replica. */
