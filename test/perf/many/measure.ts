@@ -54,9 +54,8 @@ export async function measureMany({
   try {
     const start = await look(many);
     const create = many.createPools(perSecond).then(() => (performance.now() - start.atMs) / 1000);
-    await untilReady(many, size, onProgress);
+    const [createSeconds] = await Promise.all([create, untilReady(many, size, onProgress)]);
     const up = await look(many);
-    const createSeconds = await create;
     await untilQuiet(many);
     const settled = await look(many);
     const before = writes(many);
