@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pool } from './harness/pool.ts';
 import { rolloutSpecOf } from './spec.ts';
-import { fromStatus, toStatus, worthWriting } from './status.ts';
+import { comparedAnew, fromStatus, toStatus, worthWriting } from './status.ts';
 import type { RolloutState } from './types.ts';
 
 const epochMs = 1_795_554_131_000;
@@ -147,6 +147,39 @@ describe('writing it', () => {
       if (JSON.stringify(last.told) !== JSON.stringify(state.told)) expect(worthWriting(last, state)).toBe(true);
     }
     expect(worthWriting(undefined, rolling.state)).toBe(true);
+  });
+});
+
+describe('a comparison of two revisions', () => {
+  const decimal = '0.00000';
+  const of = (requests: number, revision: string) => ({ revision, requests, errors: 0, errorRatio: decimal });
+  const status = (requests: number, verdict = 'TooFewRequests' as 'TooFewRequests' | 'Undecided') => ({
+    abTest: {
+      old: of(1_000, 'a'),
+      new: of(requests, 'b'),
+      errorRatioDifference: { low: decimal, high: decimal },
+      verdict,
+    },
+  });
+
+  it('is told when it begins, ends, finds something, or has seen a tenth more', () => {
+    expect(comparedAnew(undefined, status(0))).toBe(true);
+    expect(comparedAnew(status(0), {})).toBe(true);
+    expect(comparedAnew(status(0), status(1))).toBe(true);
+    expect(comparedAnew(status(100), status(100, 'Undecided'))).toBe(true);
+    expect(comparedAnew(status(100), status(111))).toBe(true);
+    expect(comparedAnew(status(100), status(110))).toBe(false);
+    expect(comparedAnew({}, {})).toBe(false);
+  });
+
+  it('of a million requests is written two hundred times at most', () => {
+    let [written, count] = [status(0), 0];
+    for (let requests = 0; requests < 1_000_000; requests += 1) {
+      if (!comparedAnew(written, status(requests))) continue;
+      written = status(requests);
+      count += 1;
+    }
+    expect(count).toBeLessThan(200);
   });
 });
 

@@ -67,6 +67,16 @@ function visible({ progress, drainFirst, reason, ...rest }: RolloutState): strin
   return JSON.stringify({ ...rest, moved, drains, reason: withoutFigures(reason) });
 }
 
+/** A comparison is written again when its verdict is another, or a tenth more requests are behind it. */
+const comparedShare = 1.1;
+
+/** Do two revisions under test compare otherwise than it is written, so that a person would miss it? */
+export function comparedAnew({ abTest: before }: RolloutStatus = {}, { abTest: after }: RolloutStatus): boolean {
+  if (!before || !after) return before !== after;
+  const grown = (['old', 'new'] as const).some((arm) => after[arm].requests > comparedShare * before[arm].requests);
+  return grown || before.verdict !== after.verdict;
+}
+
 const minuteOf = (atMs: number): number => Math.floor(atMs / 60_000);
 
 /** Words as they are, whatever is counted in them. */

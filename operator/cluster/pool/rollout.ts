@@ -4,7 +4,7 @@ import { revisionViews } from '../../reconcile/qwendeployment/plan/pods/revision
 import { hostedBy, hostOf } from '../../rollout/hot/host.ts';
 import { next } from '../../rollout/next.ts';
 import { rolloutSpecOf } from '../../rollout/spec.ts';
-import { fromStatus, toStatus, worthWriting, type RolloutStatus } from '../../rollout/status.ts';
+import { comparedAnew, fromStatus, type RolloutStatus, toStatus, worthWriting } from '../../rollout/status.ts';
 import type { Decision, Observed, RolloutState, StepResults } from '../../rollout/types.ts';
 import { withWake } from '../../rollout/wake.ts';
 import { abortAnnotation, promoteAnnotation } from '../../specs/labels.ts';
@@ -84,7 +84,7 @@ export class PoolRollout {
     const { state: after, replicas: told } = decision;
     const moves = after.update !== undefined || Object.keys(told).length > 1 || decision.hot.length > 0;
     const status = toStatus(decision, timeAt(nowEpochMs));
-    const isNews = worthWriting(written, decision.state) || sharesOf(before) !== sharesOf(status);
+    const isNews = worthWriting(written, after) || toldAnew(before, status);
     return { decision, begins: beginsOf(decision), status, isNews, lookAgainMs: moves ? lookAgainMs : undefined };
   }
 
@@ -120,6 +120,9 @@ function beginsOf({ state, startWith }: Decision): Map<string, string> {
   for (const [workload, revision] of begins) if (workload === revision) begins.delete(workload);
   return begins;
 }
+
+const toldAnew = (before: RolloutStatus | undefined, status: RolloutStatus): boolean =>
+  sharesOf(before) !== sharesOf(status) || comparedAnew(before, status);
 
 const sharesOf = ({ replicas = [] }: RolloutStatus = {}): string =>
   replicas
