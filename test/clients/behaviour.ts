@@ -14,7 +14,7 @@ export type Parts = {
   expiredKey: string;
   /** A key that may ask for `model` and nothing else. */
   narrowKey: string;
-  /** A key whose requests of this minute are used up. */
+  /** A key that has one request a minute. */
   spentKey: string;
   /** A key that has fewer tokens a minute than any request needs. */
   poorKey: string;

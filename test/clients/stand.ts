@@ -109,19 +109,10 @@ export async function startOurs(backing: Backing): Promise<OurStand> {
   writeFileSync(file, JSON.stringify(configOf(backing, port)));
   const url = `http://127.0.0.1:${port}`;
   const router = await startReady([path.join(root, 'router/main.ts'), '--config', file], url, { env: {} });
-  await useUp(url);
   const stop = async (): Promise<void> => {
     await router.end('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
   const names = { model: 'model', vectors: 'vectors', script: 'script-1', scripts, down: 'down' };
   return { url: `${url}/v1`, ...keys, ...names, bodyBytesMax, log: router.log, stop };
-}
-
-/** The one request of this minute. */
-async function useUp(url: string): Promise<void> {
-  const headers = { authorization: `Bearer ${keys.spentKey}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ model: 'script-1', messages: [{ role: 'user', content: 'play hello' }] });
-  const { status } = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers, body });
-  if (status !== 200) throw new Error(`the router answered with ${status}`);
 }

@@ -358,6 +358,10 @@ def _(stand):
 def _(stand):
     client = stand.client(api_key=stand.spentKey)
     request = {"model": stand.script, "messages": [play("hello")]}
+    try:
+        client.chat.completions.create(**request)
+    except openai.RateLimitError:
+        pass  # used up by somebody else of this minute
     error = rejection(openai.RateLimitError, lambda: client.chat.completions.create(**request))
     check(float(error.response.headers["retry-after-ms"]) >= 1)
 

@@ -7,7 +7,7 @@ import { root } from '../../house/imports.ts';
 import type { Stand } from '../behaviour.ts';
 import { scripts, type Backing } from '../stand.ts';
 
-const version = '1.110.2';
+const version = '1.106.2';
 /** It loads for half a minute where the machine is slow. */
 const readyMsMax = 180_000;
 
@@ -34,7 +34,12 @@ function installed(): string {
 function configOf({ model, vectors, stage }: Backing, key: string): object {
   const entry = (name: string, upstream: string, url: string): object => ({
     model_name: name,
-    litellm_params: { model: `openai/${upstream}`, api_base: `${url}/v1`, api_key: 'none' },
+    litellm_params: {
+      model: `openai/${upstream}`,
+      api_base: `${url}/v1`,
+      api_key: 'none',
+      use_chat_completions_api: true,
+    },
   });
   return {
     model_list: [
