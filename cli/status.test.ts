@@ -42,7 +42,11 @@ afterEach(() => {
 
 async function statusOf(pools: PoolStatus[], options: { json?: boolean; wide?: boolean } = {}): Promise<string> {
   const told: LocalStatus = { url, router: { pid: 7, restarts: 0 }, pools };
-  server = await ControlServer.start(stateDir, url, () => told);
+  server = await ControlServer.start(stateDir, url, {
+    status: () => told,
+    metrics: () => Promise.reject(new Error('nobody asks')),
+    targets: () => [],
+  });
   const { terminal, out } = captureTerminal({ json: options.json ?? false });
   const config = { url: undefined, apiKey: undefined, cacheDir: '/c', logLevel: undefined, stateDir };
   expect(await status({ reach: {}, wide: options.wide ?? false, terminal, config })).toBe('ok');

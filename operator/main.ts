@@ -14,6 +14,7 @@ import { readAdminKey } from './cluster/admin-key.ts';
 import { ClusterOperator } from './cluster/operator.ts';
 import { HealthServer } from './cluster/health-server.ts';
 import { readOperatorConfig } from './config.ts';
+import { PoolMetrics } from './pool-metrics.ts';
 import packageJson from './package.json' with { type: 'json' };
 
 /** Less than operators wait before they look for neighbours again, so that each look sees what is there. */
@@ -55,7 +56,11 @@ const operators = config.namespaces.map(
   (namespace) => new ClusterOperator({ client: fenced, namespace, discovery, config, environment, telemetry }),
 );
 const health = await HealthServer.start(config.metrics, {
-  expose: async () => [await telemetry.expose(), await kubeTelemetry.expose()],
+  expose: async () => {
+    PoolMetrics.reset(telemetry);
+    for (const operator of operators) operator.measure();
+    return [await telemetry.expose(), await kubeTelemetry.expose()];
+  },
   silentMs: () => Math.max(...operators.map(({ silentMs }) => silentMs)),
 });
 log.info({ server: connection.server, namespaces: config.namespaces, metrics: health.url }, 'started');

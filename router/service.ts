@@ -7,6 +7,7 @@ import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import { KeyRing } from './admission/keys.ts';
 import { Meters } from './admission/meters.ts';
+import { ClientTokens } from './client-tokens.ts';
 import { FleetView, type Fleet } from './fleet-view.ts';
 import { createAdaptivePolicy } from './policy/adaptive/policy.ts';
 import { Steering } from './policy/adaptive/steering.ts';
@@ -14,6 +15,7 @@ import type { Objective, PoolDecision, PoolPolicy } from './policy/policy.ts';
 import { ScopedFleet } from './scoped-fleet.ts';
 import { weightsFor } from './scorer.ts';
 import { UpstreamAgent } from './upstream/agent.ts';
+import { ReplicaLoads } from './upstream/replica-loads.ts';
 
 export type ServiceParts = {
   config: RouterConfig;
@@ -39,6 +41,8 @@ export class RouterService {
   readonly agent: UpstreamAgent;
   readonly startedEpochMs: number;
   readonly meters = new Meters();
+  readonly replicaLoads: ReplicaLoads;
+  readonly clientTokens = new ClientTokens(this.telemetry);
   readonly #flights = new Set<AbortController>();
   #config: RouterConfig;
   #keys: KeyRing;
@@ -57,7 +61,9 @@ export class RouterService {
     this.#policy = createAdaptivePolicy(weightsFor(config));
     this.#steer();
     this.agent = new UpstreamAgent(config.timeouts.connectMs);
+    this.replicaLoads = new ReplicaLoads(clock, () => this.agent.current);
     this.startedEpochMs = clock.epochMs();
+    this.telemetry.count('routerConfigs', { outcome: 'applied' });
   }
 
   /** The newest configuration: read it once for a request, so that the request ends under what it began with. */

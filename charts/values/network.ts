@@ -51,7 +51,7 @@ export const dashboardsSchema = z
       }),
   })
   .prefault({})
-  .describe('Dashboards for Grafana: fleet, pool, router and operator.');
+  .describe('Dashboards for Grafana: fleet, pool, router, operator and cost.');
 
 export const networkPolicySchema = z
   .strictObject({

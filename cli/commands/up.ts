@@ -21,6 +21,8 @@ export type UpOptions = {
   fleet?: string | undefined;
   /** As the router's spec says when left out. */
   port?: number | undefined;
+  /** See `LocalFleetOptions`. */
+  metricsPort?: number | undefined;
   terminal: Terminal;
   config: CliConfig;
 };
@@ -37,6 +39,7 @@ export async function up(options: UpOptions): Promise<Exit> {
   const fleet = await loadFleet([options.fleet ?? defaultFleetFile], choice?.profile);
   const port = options.port ?? fleet.router.spec.listen.port;
   await assertPortFree(port, host);
+  if (options.metricsPort !== undefined) await assertPortFree(options.metricsPort, host);
   if (choice) terminal.talk(`Profile ${choice.profile}: ${choice.why}.`);
   const interrupts = watchInterrupts();
   try {
@@ -45,6 +48,7 @@ export async function up(options: UpOptions): Promise<Exit> {
       fleet,
       entries,
       listen: { host, port },
+      metricsPort: options.metricsPort,
       cacheDir: config.cacheDir,
       stateDir: config.stateDir,
       clock: systemClock,

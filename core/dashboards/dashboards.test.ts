@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parser } from '@prometheus-io/lezer-promql';
 import { describe, expect, it } from 'vitest';
+import { readPromql } from '../harness/promql.ts';
 import { ratioWindows } from '../slo/burn-rate.ts';
 import { alertNames } from '../slo/rule.ts';
 import { recorded } from '../slo/subject.ts';
@@ -31,20 +31,6 @@ for (const name of [
 /** What Prometheus adds to series of a pod. */
 const added = ['namespace', 'pod', 'qwenfleet_io_deployment'];
 
-type Found = { errors: string[]; names: string[]; labels: string[] };
-function read(expr: string): Found {
-  const found: Found = { errors: [], names: [], labels: [] };
-  parser.parse(expr).iterate({
-    enter: ({ type, from, to }) => {
-      const text = expr.slice(from, to);
-      if (type.isError) found.errors.push(expr.slice(from, to + 20));
-      if (type.name === 'VectorSelector') found.names.push(/^[\w:]+/.exec(text)?.[0] ?? '');
-      if (type.name === 'LabelName') found.labels.push(text);
-    },
-  });
-  return found;
-}
-
 describe('dashboards', () => {
   it('are in the chart as the code makes them', () => {
     for (const [file, text] of generateDashboardFiles()) {
@@ -55,13 +41,13 @@ describe('dashboards', () => {
 
   it('ask in the language of Prometheus', () => {
     expect(queries.length).toBeGreaterThan(40);
-    for (const { name, expr } of queries) expect(read(filled(expr)).errors, name).toEqual([]);
-    expect(read('sum(rate(a[5m]) >').errors).not.toEqual([]);
+    for (const { name, expr } of queries) expect(readPromql(filled(expr)).errors, name).toEqual([]);
+    expect(readPromql('sum(rate(a[5m]) >').errors).not.toEqual([]);
   });
 
   it('ask for what is exported or recorded, under its real name', () => {
     for (const { name, expr } of queries) {
-      const { names } = read(filled(expr));
+      const { names } = readPromql(filled(expr));
       expect(names.length, name).toBeGreaterThan(0);
       for (const each of names) expect([...series.keys()], name).toContain(each);
     }
@@ -69,7 +55,7 @@ describe('dashboards', () => {
 
   it('group and select by labels that these series have, and show no others', () => {
     for (const { name, expr, legend } of queries) {
-      const { names, labels } = read(filled(expr));
+      const { names, labels } = readPromql(filled(expr));
       const known = [...added, 'le', ...names.flatMap((each) => series.get(each) ?? [])];
       for (const label of labels) expect(known, `${name}: ${expr}`).toContain(label);
       for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g)) expect(known, name).toContain(label);
@@ -86,7 +72,7 @@ describe('dashboards', () => {
     for (const { name, expr } of queries) {
       const rated = [...expr.matchAll(/(?:rate|increase)\((\w+)/g)].map(([, metric = '']) => metric);
       for (const metric of rated) expect([...counters], name).toContain(metric);
-      for (const metric of read(filled(expr)).names)
+      for (const metric of readPromql(filled(expr)).names)
         if (counters.has(metric)) expect(rated, `${name}: ${metric} by itself only grows`).toContain(metric);
     }
   });

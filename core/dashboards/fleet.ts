@@ -106,6 +106,18 @@ export const fleet: Dashboard = {
           ],
         }),
         timeseries({
+          title: 'Replicas by pool',
+          description:
+            'Replicas that answer, and how many there should be. Apart for long: see the status of the pool.',
+          unit: 'short',
+          queries: [
+            {
+              expr: total('operatorReplicas', ['pool', 'state'], 'state=~"ready|wanted"'),
+              legend: '{{pool}} {{state}}',
+            },
+          ],
+        }),
+        timeseries({
           title: 'In flight by pool',
           description: 'Requests that a replica is working on.',
           unit: 'short',

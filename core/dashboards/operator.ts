@@ -1,3 +1,4 @@
+import { metrics } from '../telemetry/names.ts';
 import { quantile, rate, total } from './expression.ts';
 import { timeseries, type Dashboard } from './panel.ts';
 
@@ -64,6 +65,25 @@ export const operator: Dashboard = {
           description: 'Changes of the wanted replicas a second, by direction. Empty while nothing changes.',
           unit: 'ops',
           queries: [{ expr: rate('operatorScaleDecisions', ['pool', 'direction']), legend: '{{pool}} {{direction}}' }],
+        }),
+        timeseries({
+          title: 'Replicas by state',
+          description: 'Of all pools together. Starting for minutes: their status says what they wait for.',
+          unit: 'short',
+          queries: [{ expr: total('operatorReplicas', ['state']), legend: '{{state}}' }],
+        }),
+        timeseries({
+          title: 'Restarts',
+          description:
+            'Engines that ended by themselves during the last hour, by reason. OOMKilled: they need more memory. Empty while none ends.',
+          unit: 'short',
+          steps: [{ at: 1, color: 'yellow' }],
+          queries: [
+            {
+              expr: `sum by (pool, reason) (increase(${metrics.operatorRestarts.name}[1h]))`,
+              legend: '{{pool}} {{reason}}',
+            },
+          ],
         }),
       ],
     },

@@ -49,6 +49,13 @@ export const router: Dashboard = {
           queries: [{ expr: rate('routerRetries', ['pool', 'cause']), legend: '{{pool}} {{cause}}' }],
         }),
         timeseries({
+          title: 'Refused',
+          description:
+            'Requests a second that no pool was asked for, by why: a key that is not known, a model that is not served, a quota that is used up. Empty while none is refused.',
+          unit: 'reqps',
+          queries: [{ expr: rate('routerRefusals', ['code', 'route']), legend: '{{code}} {{route}}' }],
+        }),
+        timeseries({
           title: 'Configurations',
           description:
             'New configurations a second, by what became of them. Refused ones are in the log of the router.',

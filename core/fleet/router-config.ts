@@ -32,6 +32,26 @@ const routingSchema = z.strictObject({
 });
 export const routingDefault = routingSchema.parse({});
 
+/** In the currency of the hardware classes; what is not known is left out. */
+const priceSchema = z.strictObject({
+  /** Of one replica, whether it works or waits. */
+  perReplicaHour: z.number().nonnegative().optional(),
+  /** What a server elsewhere charges, prompts and answers alike. */
+  perMillionTokens: z.number().nonnegative().optional(),
+});
+export type PoolPrice = z.infer<typeof priceSchema>;
+
+/** What a pool promises; what it does not is left out. */
+const objectivesSchema = z.strictObject({
+  /** Percent of requests that are answered. */
+  availability: z.number().nonnegative().optional(),
+  /** 95th percentiles of the time to the first token, and between two. */
+  ttftMsP95: z.number().nonnegative().optional(),
+  itlMsP95: z.number().nonnegative().optional(),
+  windowMs: z.number().nonnegative(),
+});
+export type PoolObjectives = z.infer<typeof objectivesSchema>;
+
 /** One pool as the router sees it; rendered by the operator from a QwenDeployment. */
 export const poolConfigSchema = z.strictObject({
   name: z.string().min(1),
@@ -56,6 +76,8 @@ export const poolConfigSchema = z.strictObject({
     .prefault({}),
   /** Relative price of a token; the largest of a fleet is 1. */
   costPerToken: z.number().nonnegative(),
+  price: priceSchema.optional(),
+  objectives: objectivesSchema.optional(),
   /** Requests that one replica answers at once; more wait. */
   concurrency: z.int().min(1),
   /** Bearer token sent to the pool's servers. */
@@ -126,6 +148,8 @@ export const routerSettingsSchema = z.strictObject({
     .default(8 * 1024 * 1024),
   /** Origins whose pages may call the endpoint from a browser, such as `https://chat.example.com`; `*` is any. */
   cors: z.strictObject({ origins: z.array(z.string().min(1)).max(64).default([]) }).prefault({}),
+  /** Tokens of each client at /metrics, under its name: whoever reaches the endpoint can read them there. */
+  metrics: z.strictObject({ clients: z.boolean() }).optional(),
   drain: z
     .strictObject({
       /** After it was told to stop: unready but still serving, until whoever sends requests has noticed. */

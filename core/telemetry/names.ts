@@ -6,6 +6,12 @@ export const metrics = {
     help: 'Requests answered, by pool, route and status.',
     labels: ['pool', 'route', 'status'],
   },
+  routerRefusals: {
+    name: 'qwenfleet_router_refusals_total',
+    kind: 'counter',
+    help: 'Requests refused before a pool had them, by route, code of the error and status.',
+    labels: ['route', 'code', 'status'],
+  },
   routerRequestSeconds: {
     name: 'qwenfleet_router_request_duration_seconds',
     kind: 'histogram',
@@ -168,23 +174,41 @@ export const metrics = {
     help: 'Time from start to a model that answers.',
     labels: [],
   },
+  routerClientTokens: {
+    name: 'qwenfleet_router_client_tokens_total',
+    kind: 'counter',
+    help: 'Tokens reported by the pools, prompts and answers together, by client; only where spec.metrics.clients says so.',
+    labels: ['client', 'pool'],
+  },
   operatorReplicas: {
     name: 'qwenfleet_operator_replicas',
     kind: 'gauge',
-    help: 'Replicas of a pool, by state.',
-    labels: ['pool', 'state'],
+    help: 'Replicas of a pool, by state; wanted is how many there should be.',
+    labels: ['pool_namespace', 'pool', 'state'],
+  },
+  operatorReplicaPrice: {
+    name: 'qwenfleet_operator_replica_price_per_hour',
+    kind: 'gauge',
+    help: 'Price of one replica of a pool for an hour, in the currency of the hardware classes; none where it is not known.',
+    labels: ['pool_namespace', 'pool'],
+  },
+  operatorTokenPrice: {
+    name: 'qwenfleet_operator_price_per_million_tokens',
+    kind: 'gauge',
+    help: 'What the server of an external pool charges for a million tokens; none where it is not known.',
+    labels: ['pool_namespace', 'pool'],
   },
   operatorScaleDecisions: {
     name: 'qwenfleet_operator_scale_decisions_total',
     kind: 'counter',
     help: 'Changes of the wanted replicas, by direction.',
-    labels: ['pool', 'direction'],
+    labels: ['pool_namespace', 'pool', 'direction'],
   },
   operatorRestarts: {
     name: 'qwenfleet_operator_restarts_total',
     kind: 'counter',
-    help: 'Processes that ended by themselves and were started again.',
-    labels: ['pool'],
+    help: 'Processes and containers that ended by themselves and were started again, by reason, such as OOMKilled.',
+    labels: ['pool_namespace', 'pool', 'reason'],
   },
   // The names below are those of client-go and controller-runtime, so that their dashboards and alerts work here.
   kubeRequests: {

@@ -159,6 +159,17 @@ export const routerSpecSchema = z
       .describe('How often the router tries.')
       .prefault({}),
     maxBodyBytes: count('Largest request body.', 1024, 1_073_741_824).default(8 * 1024 * 1024),
+    metrics: z
+      .strictObject({
+        clients: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Tells the tokens of each client at /metrics, under its name, so that cost can be told apart by client. Whoever reaches the endpoint can read /metrics.',
+          ),
+      })
+      .describe('What routers tell of themselves.')
+      .prefault({}),
     drain: z
       .strictObject({ gracePeriod: duration('Time for open answers to finish when a router ends.').default('30s') })
       .describe('How a router ends.')

@@ -54,6 +54,7 @@ export class ClusterOperator {
   readonly #routerLoads: ReturnType<typeof routerPoller>;
   readonly #replicaLoads: LoadPoller<EngineReport>;
   readonly #events: EventRecorder;
+  readonly #poolController: PoolController;
   readonly #pools: Controller;
   readonly #routers: Controller;
   readonly #hardware: Controller;
@@ -103,6 +104,7 @@ export class ClusterOperator {
       adminTokenOf: ({ metadata: { uid } }) =>
         this.#adminKey === undefined || uid === undefined ? undefined : adminTokenOf(this.#adminKey, uid),
     });
+    this.#poolController = pools;
     const hardware = new HardwareController({
       client,
       classes: caches.classes.cache,
@@ -173,6 +175,11 @@ export class ClusterOperator {
   /** The longest time that any cache has heard nothing from the API server. */
   get silentMs(): number {
     return Math.max(...this.#caches.all.map(({ silentMs }) => silentMs));
+  }
+
+  /** Sets the gauges that are read when somebody looks. */
+  measure(): void {
+    this.#poolController.measure();
   }
 
   async stop(): Promise<void> {

@@ -11,7 +11,11 @@ async function start(stateDir = path.join(scratchFolder(onTestFinished), 'state'
   file: string;
   content: ControlFile;
 }> {
-  const server = await ControlServer.start(stateDir, url, () => ({ pools: ['small'] }));
+  const server = await ControlServer.start(stateDir, url, {
+    status: () => ({ pools: ['small'] }),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'replicas 1\n' }),
+    targets: (own) => [{ targets: [new URL(own).host], labels: { pod: 'operator' } }],
+  });
   onTestFinished(() => server.stop());
   const file = controlFileOf(stateDir, 8123);
   // Written by the server a moment ago.
@@ -61,6 +65,21 @@ describe('asking a running fleet', () => {
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({ pools: ['small'] });
     expect((await ask(`${content.control}/other`, `Bearer ${content.token}`)).status).toBe(404);
+  });
+
+  it('takes no token for what Prometheus asks: numbers, and where more of them are', async () => {
+    const { content } = await start();
+    const metrics = await ask(`${content.control}/metrics`);
+    expect([metrics.status, metrics.headers.get('content-type'), await metrics.text()]).toEqual([
+      200,
+      'text/plain; version=0.0.4',
+      'replicas 1\n',
+    ]);
+    const targets = await ask(`${content.control}/targets`);
+    expect(targets.headers.get('content-type')).toBe('application/json');
+    expect(await targets.json()).toEqual([
+      { targets: [content.control.replace('http://', '')], labels: { pod: 'operator' } },
+    ]);
   });
 
   it.each([

@@ -8,14 +8,16 @@ import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { Fleet } from '@qwenfleet/crds/fleet-file';
 import type { Condition } from '@qwenfleet/crds/status';
+import { PoolMetrics } from '../pool-metrics.ts';
 import { withTransitions } from '../reconcile/conditions.ts';
 import { planDeployment } from '../reconcile/qwendeployment/plan.ts';
 import { deploymentStatus } from '../reconcile/qwendeployment/plan/status.ts';
 import { planRouter, type RouterPlan } from '../reconcile/qwenrouter/plan.ts';
 import { gapsOf } from '../reconcile/substrate.ts';
 import { ControlServer } from './control-server.ts';
-import { Pool } from './pool.ts';
+import { namespaceDefault, Pool } from './pool.ts';
 import { RouterProcess } from './router-process.ts';
+import { scrapeTargets, type ScrapeTarget } from './scrape-targets.ts';
 import type { LocalStatus, PoolStatus } from './status.ts';
 import { localRouterGaps, localSubstrate } from './substrate.ts';
 
@@ -31,6 +33,8 @@ export type LocalFleetOptions = {
   /** Programs of the two kinds of process. */
   entries: { router: string; runtime: string };
   listen: { host: string; port?: number | undefined };
+  /** Where Prometheus finds /metrics of the operator and /targets of everything; a free one when left out. */
+  metricsPort?: number | undefined;
   cacheDir: string;
   stateDir: string;
   clock: Clock;
@@ -96,7 +100,7 @@ export class LocalFleet {
 
   /** Starts every process and resolves with the endpoint's address as soon as it listens; pools come up meanwhile. */
   async start(): Promise<string> {
-    const { entries, clock, rng, log, stateDir } = this.#options;
+    const { entries, clock, rng, log, stateDir, metricsPort } = this.#options;
     mkdirSync(this.#processDir, { recursive: true, mode: 0o700 });
     const { config } = this.#routerPlan;
     this.#router = new RouterProcess({
@@ -114,7 +118,12 @@ export class LocalFleet {
     });
     for (const pool of this.#pools) pool.tick();
     const url = await this.#router.listening();
-    this.#control = await ControlServer.start(stateDir, url, () => this.status());
+    this.#control = await ControlServer.start(stateDir, url, {
+      status: () => this.status(),
+      metrics: () => this.#expose(),
+      targets: (operatorUrl) => this.#targets(operatorUrl),
+      port: metricsPort,
+    });
     void this.#loop();
     return url;
   }
@@ -139,6 +148,17 @@ export class LocalFleet {
     this.#end();
     this.#router?.kill();
     for (const pool of this.#pools) pool.kill();
+  }
+
+  #expose(): Promise<{ contentType: string; body: string }> {
+    PoolMetrics.reset(this.#telemetry);
+    for (const pool of this.#pools) pool.measure();
+    return this.#telemetry.expose();
+  }
+
+  #targets(operatorUrl: string): ScrapeTarget[] {
+    const { name, namespace = namespaceDefault } = this.#options.fleet.router.metadata;
+    return scrapeTargets({ namespace, operatorUrl, router: { name, url: this.#router?.url }, pools: this.#pools });
   }
 
   #end(): void {

@@ -109,7 +109,7 @@ describe('a pool', () => {
     expect(scene.pool.endpoints().endpoints.map(({ id }) => id)).toEqual(['small-1.1', 'small-2.1', 'small-3.1']);
     expect(new Set(scene.pids()).size).toBe(3);
     const { body } = await scene.telemetry.expose();
-    expect(body).toMatch(/scale_decisions_total\{pool="small",direction="up"\} [12]/);
+    expect(body).toMatch(/scale_decisions_total\{pool_namespace="default",pool="small",direction="up"\} [12]/);
   });
 
   it('shrinks when it is quiet again, the newest first, and reaches zero', async () => {

@@ -7,6 +7,7 @@ import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { QwenDeployment } from '@qwenfleet/crds/kinds';
 import type { DeploymentPlan } from '../reconcile/qwendeployment/plan.ts';
 import type { Observed } from '../reconcile/qwendeployment/plan/observed.ts';
+import { PoolMetrics, type RestartReason } from '../pool-metrics.ts';
 import { decide, initialState } from '../scale/decide.ts';
 import { signalOf } from '../scale/metrics.ts';
 import { closedBy, inForce } from '../scale/schedule.ts';
@@ -23,6 +24,9 @@ export type PoolParts = {
   onChange: () => void;
 };
 
+/** Of objects in a file that say none, as kubectl has it. */
+export const namespaceDefault = 'default';
+
 /** One QwenDeployment on this machine: as many processes as its scaler wants. */
 export class Pool {
   readonly deployment: QwenDeployment;
@@ -30,6 +34,7 @@ export class Pool {
   readonly #parts: PoolParts;
   readonly #replicas: Replica[] = [];
   readonly #leaving = new Set<Replica>();
+  readonly #metrics: PoolMetrics;
   #scaling: ScaleState | undefined;
   /** See `Observed`. */
   #closedBy: string | undefined;
@@ -42,12 +47,17 @@ export class Pool {
     this.deployment = deployment;
     this.plan = plan;
     this.#parts = parts;
+    this.#metrics = new PoolMetrics(parts.telemetry, { pool_namespace: this.namespace, pool: this.name });
     this.#desired = plan.initialReplicas;
     this.#scaling = plan.scale && initialState(plan.initialReplicas, plan.scale, parts.clock.nowMs());
   }
 
   get name(): string {
     return this.plan.resolved.name;
+  }
+
+  get namespace(): string {
+    return this.deployment.metadata.namespace ?? namespaceDefault;
   }
 
   get replicas(): readonly Replica[] {
@@ -86,7 +96,7 @@ export class Pool {
   tick(): void {
     if (this.#stopped) return;
     if (this.plan.scale && this.#scaling) {
-      const { clock, log, telemetry } = this.#parts;
+      const { clock, log } = this.#parts;
       const observation = {
         ready: this.#count('ready'),
         starting: this.#count('starting', 'waiting'),
@@ -98,10 +108,7 @@ export class Pool {
       this.#close(closedBy(spec));
       if (desired !== this.#desired) {
         log.info({ pool: this.name, from: this.#desired, to: desired, reason }, 'scaled');
-        telemetry.count('operatorScaleDecisions', {
-          pool: this.name,
-          direction: desired > this.#desired ? 'up' : 'down',
-        });
+        this.#metrics.scaled(this.#desired, desired);
         this.#desired = desired;
       }
     }
@@ -121,6 +128,12 @@ export class Pool {
       wakeable: this.plan.wakeable,
       ...(problem === undefined ? {} : { problem }),
     };
+  }
+
+  /** Sets the gauges that are read when somebody looks. */
+  measure(): void {
+    const replicas = this.replicas.map(({ view }) => view);
+    this.#metrics.measure({ wanted: this.#desired, replicas, price: this.plan.resolved.price });
   }
 
   async stop(withinMs: number): Promise<void> {
@@ -173,9 +186,10 @@ export class Pool {
 
   #add(config: NonNullable<DeploymentPlan['runtime']>['config']): void {
     this.#number += 1;
-    const { runtimeEntry, stateDir, clock, rng, log, onChange } = this.#parts;
+    const { runtimeEntry: entry, stateDir, clock, rng, log, onChange } = this.#parts;
     const id = `${this.name}-${this.#number}`;
-    this.#replicas.push(new Replica({ id, entry: runtimeEntry, stateDir, config, clock, rng, log, onChange }));
+    const onRestart = (reason: RestartReason): void => this.#metrics.restarted(reason);
+    this.#replicas.push(new Replica({ id, entry, stateDir, config, clock, rng, log, onChange, onRestart }));
   }
 
   /** Those that do not answer yet go first, then the newest. */

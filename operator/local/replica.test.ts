@@ -34,6 +34,7 @@ function start(program: string, chance = 0): Scene {
     rng: () => chance,
     log: silentLogger,
     onChange: () => (changes += 1),
+    onRestart: () => undefined,
   });
   running.push(replica);
   return { replica, clock, stateDir, changes: () => changes };

@@ -7,6 +7,7 @@ import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import type { ReplicaView } from '../reconcile/qwendeployment/plan/observed.ts';
+import type { RestartReason } from '../pool-metrics.ts';
 import { Child } from './child.ts';
 
 /** Between the ends of a process and its next start; the first start after a good while is at once. */
@@ -26,6 +27,8 @@ export type ReplicaOptions = {
   log: Logger;
   /** Anything that the router or a person would want to know has changed. */
   onChange: () => void;
+  /** A process has ended without having been asked to, and another will be started. */
+  onRestart: (reason: RestartReason) => void;
 };
 
 /** One replica of a pool: a process that is started again whenever it ends without having been asked to. */
@@ -102,7 +105,9 @@ export class Replica {
       args: ['--config', configFile],
       logFile: path.join(stateDir, 'logs', `${id}.log`),
       onMessage: (message) => this.#hear(message),
-      onExit: ({ code, signal }) => void this.#ended(signal ?? `exit code ${code}`),
+      onExit: ({ code, signal }) => {
+        void this.#ended(signal ?? `exit code ${code}`, code === 0 ? 'Completed' : 'Error');
+      },
     });
     this.#options.onChange();
   }
@@ -130,9 +135,9 @@ export class Replica {
     this.#readySinceMs = this.#options.clock.nowMs();
   }
 
-  async #ended(how: string): Promise<void> {
+  async #ended(how: string, reason: RestartReason): Promise<void> {
     if (this.#ending.signal.aborted) return;
-    const { clock, rng, log, onChange } = this.#options;
+    const { clock, rng, log, onChange, onRestart } = this.#options;
     const wasReady = this.#state === 'ready';
     const livedMs = clock.nowMs() - (this.#readySinceMs ?? clock.nowMs());
     this.#state = 'waiting';
@@ -145,6 +150,7 @@ export class Replica {
         this.#failure = { code: 'engine_failed', message: `the process ended while it started (${how})` };
     }
     log.warn({ replica: this.id, how, failure: this.#failure }, 'a runtime ended by itself');
+    onRestart(reason);
     onChange();
     const waitMs =
       wasReady && (this.restarts === 1 || livedMs > provenAfterMs)

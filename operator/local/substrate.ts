@@ -24,7 +24,6 @@ const gaps: readonly Gap<QwenDeployment['spec']>[] = [
     reason: 'replicas are processes here, not pods',
     applies: ({ podTemplate }) => podTemplate !== undefined,
   },
-  { path: 'spec.slo', reason: 'objectives are not measured yet', applies: ({ slo }) => slo !== undefined },
   {
     path: 'spec.engine.image',
     reason: 'replicas are processes here, not containers',

@@ -5,6 +5,8 @@ export type Labels = Readonly<Record<string, string>>;
 export const deploymentLabel = 'qwenfleet.io/deployment';
 export const revisionLabel = 'qwenfleet.io/revision';
 export const tierLabel = 'qwenfleet.io/tier';
+/** A label of a pod as Prometheus writes it on the series of that pod. */
+export const seriesLabel = (label: string): string => label.replaceAll(/[^A-Za-z0-9_]/g, '_');
 /** `server`, or `worker` for pods that compute for a server on another node. */
 export const roleLabel = 'qwenfleet.io/role';
 export const routerLabel = 'qwenfleet.io/router';

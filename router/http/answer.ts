@@ -32,6 +32,8 @@ export type Asked = {
   affinity?: Affinity;
   /** Aborts when the client leaves. */
   signal: AbortSignal;
+  /** A pool has it: from here on the pool's counters tell what becomes of it. */
+  onTaken: () => void;
 };
 
 export type Metering = Counting & {
@@ -74,6 +76,7 @@ export async function answerAuto(
 /** Has a pool answer and hands its bytes on, with what was decided in the headers. */
 export async function answer(service: Served, asked: Asked, { pool, decision }: Choice): Promise<Response> {
   const { clock, telemetry, config } = service;
+  asked.onTaken();
   const route = asked.path.replace('/v1/', '');
   const { name, weights } = pool.config;
   const sinceStartMs = (): number => clock.nowMs() - asked.startedMs;
@@ -84,6 +87,7 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
     flight.end();
     telemetry.count('routerRequests', { pool: name, route, status: String(status) });
     telemetry.observe('routerRequestSeconds', { pool: name, route }, sinceStartMs() / 1000);
+    pool.ledger.answered(status);
   };
   let dispatched: Dispatched;
   try {
@@ -103,6 +107,7 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
     throw error;
   }
   telemetry.observe('routerFirstByteSeconds', { pool: name, route }, sinceStartMs() / 1000);
+  pool.ledger.began(sinceStartMs());
   const headers = {
     ...headersOf(dispatched),
     'x-qwenfleet-pool': name,
@@ -112,7 +117,8 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
     ...(hasArms(weights) && dispatched.revision !== undefined ? { 'x-qwenfleet-revision': dispatched.revision } : {}),
   };
   const finish = (): void => {
-    const told = countTokens(service, name, dispatched.usageText());
+    const told = countTokens(service, pool, dispatched.usageText());
+    if (asked.key && config.metrics?.clients) service.clientTokens.add(asked.key.id, name, told);
     if (asked.metering) settle(asked.metering, dispatched, told, clock.nowMs());
     over(endStatus(dispatched, flight.signal));
   };
@@ -164,12 +170,13 @@ function settle({ charge, promptTokens }: Metering, dispatched: Dispatched, told
 }
 
 /** What the pool tells, prompt and answer together; 0 when it tells nothing. */
-function countTokens({ telemetry }: Served, pool: string, text: string | undefined): number {
+function countTokens({ telemetry }: Served, { config, ledger }: UpstreamPool, text: string | undefined): number {
   let sum = 0;
   for (const type of ['prompt', 'completion'] as const) {
     const count = new RegExp(`"${type}_tokens":\\s*(\\d+)`).exec(text ?? '')?.[1];
     if (count === undefined) continue;
-    telemetry.count('routerTokens', { pool, type }, Number(count));
+    telemetry.count('routerTokens', { pool: config.name, type }, Number(count));
+    ledger.wrote(type, Number(count));
     sum += Number(count);
   }
   return sum;

@@ -6,6 +6,7 @@ import type { App, Env } from './context.ts';
 import { errorResponse } from './error-response.ts';
 import { addCors, addGuards } from './guards.ts';
 import { addHealth } from './health.ts';
+import { countRefusal } from './refusals.ts';
 import { addAnswers, addListing } from './routes.ts';
 
 /** The router's routes: OpenAI's, what the fleet says of itself, and the playground. A slash at the end is ignored. */
@@ -14,7 +15,9 @@ export function createApp(service: RouterService): App {
   app.use(async (c, next) => {
     c.set('requestId', requestIdOf(c.req.header('x-request-id')));
     c.set('startedMs', service.clock.nowMs());
+    c.set('taken', false);
     await next();
+    countRefusal(c, service.telemetry);
     c.res.headers.set('x-request-id', c.get('requestId'));
     // Whoever keeps the connection should find another router for the next request.
     if (service.leaving) c.res.headers.set('connection', 'close');

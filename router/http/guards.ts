@@ -15,7 +15,7 @@ export const publicPaths: ReadonlySet<string> = new Set([
   '/load',
 ]);
 
-const withoutSlash = (path: string): string => path.replace(/\/+$/, '') || '/';
+export const withoutSlash = (path: string): string => path.replace(/\/+$/, '') || '/';
 
 /** Everything that is not public asks for a key, also what does not exist, and nothing new begins while draining. */
 export function addGuards(app: App, service: RouterService): void {

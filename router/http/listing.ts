@@ -1,6 +1,8 @@
 import type { ModelList } from '@qwenfleet/core/openai/response';
+import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { Fleet } from '../fleet-view.ts';
 import type { PoolStatusWord } from '../upstream/pool.ts';
+import type { ReplicaLoads } from '../upstream/replica-loads.ts';
 
 /** GET /v1/models: `auto`, then every pool by every name that it goes by; pools at zero included. */
 export function modelList(fleet: Fleet, startedEpochMs: number): ModelList {
@@ -38,7 +40,7 @@ function nearest(statuses: readonly PoolStatusWord[]): PoolStatusWord {
 export function poolList(fleet: Fleet): { pools: Record<string, unknown>[] } {
   return {
     pools: fleet.pools.map((pool) => {
-      const { name, tier, description, costPerToken, task } = pool.config;
+      const { name, tier, description, costPerToken, task, price, objectives } = pool.config;
       const { inFlight, held } = pool.report;
       return {
         name,
@@ -52,8 +54,49 @@ export function poolList(fleet: Fleet): { pools: Record<string, unknown>[] } {
         starting: pool.starting,
         inFlight,
         held,
+        ...(price ? { price } : {}),
+        ...(objectives ? { objectives } : {}),
+        answered: pool.ledger.report,
         ...(pool.problem === undefined ? {} : { problem: pool.problem }),
       };
     }),
   };
 }
+
+/** GET /v1/replicas: every server of every pool, with what engines of ours say of themselves. */
+export async function replicaList(fleet: Fleet, loads: ReplicaLoads): Promise<{ replicas: Record<string, unknown>[] }> {
+  const all = fleet.pools.flatMap((pool) => pool.replicas.map((replica) => ({ pool: pool.config, ...replica })));
+  const reports = await loads.of(all.flatMap(({ pool, url }) => (pool.engine === 'qwen' ? [url] : [])));
+  return {
+    replicas: all.map(({ pool, id, url, revision, draining, inFlight }) => {
+      const report = reports.get(url);
+      return {
+        pool: pool.name,
+        id,
+        ...(revision === undefined ? {} : { revision }),
+        state: report?.state ?? (draining ? 'draining' : 'ready'),
+        inFlight,
+        ...(report ? { engine: engineOf(report) } : {}),
+      };
+    }),
+  };
+}
+
+/** What is of use to somebody who watches. */
+const engineOf = ({
+  slots,
+  running,
+  queued,
+  kvTokens,
+  kvTokensMax,
+  promptTokensPerSecond,
+  completionTokensPerSecond,
+}: LoadReport): Record<string, number> => ({
+  slots,
+  running,
+  queued,
+  kvTokens,
+  kvTokensMax,
+  promptTokensPerSecond,
+  completionTokensPerSecond,
+});

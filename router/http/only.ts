@@ -10,6 +10,8 @@ export function only(app: App, method: 'GET' | 'POST', path: string, handler: Ha
   app.options(path, (c) => c.body(null, 204, { allow }));
   app.all(path, (c) => {
     const message = `${c.req.method} is not possible at ${c.req.path}. Use ${method}.`;
-    return errorResponse(new FleetError('method_not_allowed', message), { allow });
+    const error = new FleetError('method_not_allowed', message);
+    c.error = error;
+    return errorResponse(error, { allow });
   });
 }

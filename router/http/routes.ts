@@ -18,7 +18,7 @@ import { answer, answerAuto, type AnswerPath, type Asked } from './answer.ts';
 import { readBody } from './body.ts';
 import type { App, RouteContext } from './context.ts';
 import { keptAlive } from './keep-alive.ts';
-import { modelList, poolList } from './listing.ts';
+import { modelList, poolList, replicaList } from './listing.ts';
 import { metered, type Wanted } from './metered.ts';
 import { only } from './only.ts';
 import { asResponses } from './responses.ts';
@@ -37,6 +37,7 @@ export function addListing(app: App, service: Served): void {
     });
   });
   only(app, 'GET', '/v1/pools', (c) => c.json(poolList(c.get('fleet'))));
+  only(app, 'GET', '/v1/replicas', async (c) => c.json(await replicaList(c.get('fleet'), service.replicaLoads)));
   only(app, 'POST', '/v1/route/explain', async (c) => {
     const request = parseRequest(chatRequestSchema, await readBody(c.env.incoming, service.config.bodyBytesMax));
     const { decision } = route(request, c.get('fleet'), service);
@@ -126,6 +127,7 @@ async function read<T extends z.ZodType>(
     startedMs: c.get('startedMs'),
     header: (name: string) => c.req.header(name),
     signal: c.req.raw.signal,
+    onTaken: () => c.set('taken', true),
   };
   return { request, asked };
 }

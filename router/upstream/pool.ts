@@ -8,6 +8,7 @@ import type { Affinity } from '../policy/affinity.ts';
 import type { HeaderReader } from '../policy/canary/arms.ts';
 import { Estimate } from './estimate.ts';
 import { HoldQueue, type Held } from './hold-queue.ts';
+import { Ledger } from './ledger.ts';
 import { isError, type Outcome } from './outcome.ts';
 import { hopeless, overwhelmed, removed, silent, tooFull, tooSlow } from './pool-errors.ts';
 import { ReplicaSet, type Asking, type Replica } from './replica-set.ts';
@@ -61,6 +62,7 @@ export class UpstreamPool {
   readonly #queue: HoldQueue<Held & Wanted, Lease>;
   readonly #replicas: ReplicaSet;
   readonly #tally = new Tally();
+  readonly ledger: Ledger;
   /** What its requests may cost in attempts. */
   readonly retries: RetryBudget;
   readonly #startMs = new Estimate(startMsGuess, 1 / 2);
@@ -76,6 +78,7 @@ export class UpstreamPool {
     this.#config = config;
     this.#parts = parts;
     this.retries = new RetryBudget(parts.clock);
+    this.ledger = new Ledger(parts.clock);
     this.#queue = new HoldQueue(parts.clock, config.hold);
     this.#replicas = new ReplicaSet(config, parts);
   }
@@ -141,6 +144,11 @@ export class UpstreamPool {
 
   get ready(): number {
     return this.#replicas.ready.length;
+  }
+
+  /** Those that are there, with what the router has sent them and they have not answered yet. */
+  get replicas(): readonly Pick<Replica, 'id' | 'url' | 'revision' | 'draining' | 'inFlight'>[] {
+    return this.#replicas.all;
   }
 
   get desired(): number {

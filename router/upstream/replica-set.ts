@@ -87,6 +87,10 @@ export class ReplicaSet {
     this.#ready = this.#takingRequests();
   }
 
+  get all(): readonly Replica[] {
+    return this.#replicas;
+  }
+
   get size(): number {
     return this.#replicas.length;
   }

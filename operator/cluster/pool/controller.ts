@@ -6,10 +6,12 @@ import type { KubeClient } from '@qwenfleet/kube/client/client';
 import type { ReconcileResult } from '@qwenfleet/kube/controller/outcome';
 import type { Environment } from '@qwenfleet/kube/environment';
 import type { EventRecorder } from '@qwenfleet/kube/events/recorder';
+import { splitKey } from '@qwenfleet/kube/object';
 import type { HotAction } from '../../rollout/hot/drive.ts';
 import type { Observed } from '../../reconcile/qwendeployment/plan/observed.ts';
 import { clusterStatus, outsideScalerOf } from '../../reconcile/qwendeployment/plan/cluster-status.ts';
 import type { ReplicaSample } from '../../scale/metrics.ts';
+import { PoolMetrics, type PoolSize } from '../../pool-metrics.ts';
 import { hostedBy } from '../../rollout/hot/host.ts';
 import { toStatus } from '../../scale/status.ts';
 import { engineOf } from '../../specs/engine/registry.ts';
@@ -26,6 +28,7 @@ import type { HotView } from './hot.ts';
 import { writeObjects, type Settled } from './objects.ts';
 import { observePool, type PoolSeen } from './observe.ts';
 import { StatusPace } from './pace.ts';
+import { RestartCounter } from './restart-counter.ts';
 import { PoolScaler, type Verdict } from './scaler.ts';
 import type { RouterReports } from './arm-counter.ts';
 import { PoolRollout, type Rollout, type RolloutLook } from './rollout.ts';
@@ -64,6 +67,10 @@ type Memory = {
   settled: Settled;
   /** The version that was last written to: as long as the cache has it still, it is behind. */
   overwritten: string | undefined;
+  metrics: PoolMetrics;
+  restarts: RestartCounter;
+  /** As it was found last. */
+  size: PoolSize | undefined;
 };
 
 /** A cache that is behind brings the next version by itself; should it not, the pool is looked at again. */
@@ -79,11 +86,17 @@ export class PoolController {
     this.#parts = parts;
   }
 
+  /** Sets the gauges of every pool. */
+  measure(): void {
+    for (const { metrics, size } of this.#memories.values()) if (size) metrics.measure(size);
+  }
+
   async reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult> {
     const { caches, images, environment } = this.#parts;
     const object = caches.pools.cache.get(key);
     if (!object || object.metadata.deletionTimestamp !== undefined) {
       // Its objects go with it: the garbage collector follows their owner.
+      this.#memories.get(key)?.metrics.end();
       this.#memories.delete(key);
       return {};
     }
@@ -96,6 +109,8 @@ export class PoolController {
     const seen = observePool(object, caches, { images, adminToken: token, nowEpochMs });
     const verdict = this.#scale(memory, seen);
     const desired = verdict?.desired ?? givenReplicas(seen);
+    memory.size = { wanted: desired, replicas: seen.replicas, price: seen.plan.resolved.price };
+    for (const { reason, count } of memory.restarts.look(seen.pods)) memory.metrics.restarted(reason, count);
     const hot = await this.#ask(memory.rollout.hotView(seen, nowEpochMs), { token, signal });
     const rollout = memory.rollout.look(seen, { desired, reports: this.#parts.reportsOf(object), hot, nowEpochMs });
     // Stored first, then done: whoever goes on after a crash knows what was begun.
@@ -135,7 +150,16 @@ export class PoolController {
   #memoryOf(key: string): Memory {
     const known = this.#memories.get(key);
     if (known) return known;
-    const memory = { scaler: undefined, rollout: new PoolRollout(), settled: {}, overwritten: undefined };
+    const { namespace = '', name: pool } = splitKey(key);
+    const memory: Memory = {
+      scaler: undefined,
+      rollout: new PoolRollout(),
+      settled: {},
+      overwritten: undefined,
+      metrics: new PoolMetrics(this.#parts.telemetry, { pool_namespace: namespace, pool }),
+      restarts: new RestartCounter(),
+      size: undefined,
+    };
     this.#memories.set(key, memory);
     return memory;
   }
@@ -164,7 +188,7 @@ export class PoolController {
       },
     };
     const verdict = scaler.look(look, this.#now);
-    if (verdict.changed) this.#tellScaled(seen, verdict);
+    if (verdict.changed) this.#tellScaled(seen, verdict, memory.metrics);
     return verdict;
   }
 
@@ -177,12 +201,10 @@ export class PoolController {
     return { nowMs: clock.nowMs(), epochMs: clock.epochMs() };
   }
 
-  #tellScaled({ object, plan }: PoolSeen, { from, desired, state }: Verdict): void {
-    const { telemetry, events } = this.#parts;
-    const direction = desired > from ? 'up' : 'down';
-    telemetry.count('operatorScaleDecisions', { pool: plan.resolved.name, direction });
+  #tellScaled({ object }: PoolSeen, { from, desired, state }: Verdict, metrics: PoolMetrics): void {
+    metrics.scaled(from, desired);
     const note = `${from} to ${desired} replicas: ${state.history[0]?.reason ?? state.reason}`;
-    events.record({ regarding: object, type: 'Normal', reason: 'Scaled', action: 'Scale', note });
+    this.#parts.events.record({ regarding: object, type: 'Normal', reason: 'Scaled', action: 'Scale', note });
   }
 
   async #act(

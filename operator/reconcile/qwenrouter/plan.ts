@@ -78,6 +78,7 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
     },
     retry: { attemptsMax: spec.retry.maxAttempts },
     bodyBytesMax: spec.maxBodyBytes,
+    ...(spec.metrics.clients ? { metrics: { clients: true } } : {}),
     drain: { graceMs: timerMs(spec.drain.gracePeriod) },
   });
   return {

@@ -1,7 +1,7 @@
 import type { IPrometheusRuleSpec } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/PrometheusRuleSpec';
 import { sloRules } from '@qwenfleet/core/slo/rules';
 import type { Integrations } from '../capabilities.ts';
-import { deploymentLabel, poolLabels } from '../labels.ts';
+import { deploymentLabel, poolLabels, seriesLabel } from '../labels.ts';
 import { child, namespaceOf, type KubeObject } from '../object.ts';
 import type { Pool } from './pool.ts';
 
@@ -17,7 +17,8 @@ export function prometheusRule(
   const series = { namespace, pool: name };
   const subject = { kind: 'pool', name, series, labels: { ...series, tier: resolved.tier } } as const;
   const metric = engine.tokenSeconds;
-  const nextToken = metric === undefined ? undefined : { metric, series: { namespace, [podLabel]: name } };
+  const nextToken =
+    metric === undefined ? undefined : { metric, series: { namespace, [seriesLabel(deploymentLabel)]: name } };
   const group = sloRules(subject, slo, { nextToken, runbooksUrl });
   if (!group) return undefined;
   return child(
@@ -31,6 +32,3 @@ export function prometheusRule(
     { spec: { groups: [group] } },
   );
 }
-
-/** Prometheus writes labels of pods with underscores. */
-const podLabel = deploymentLabel.replace(/[^A-Za-z0-9_]/g, '_');

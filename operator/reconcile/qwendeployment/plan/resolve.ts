@@ -1,9 +1,11 @@
+import type { PoolPrice } from '@qwenfleet/core/fleet/router-config';
 import type { AdapterReference, Quantization } from '@qwenfleet/core/fleet/runtime-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { HardwareClass, QwenDeployment } from '@qwenfleet/crds/kinds';
 import { quantityValue } from '../../../specs/quantity.ts';
 import { gapsOf, type Blocked, type Candidate, type EngineType, type Substrate } from '../../substrate.ts';
 import { poolAdapters } from './adapters.ts';
+import { priceOf } from './price.ts';
 
 type Spec = QwenDeployment['spec'];
 
@@ -21,6 +23,7 @@ export type Resolved = {
   maxConcurrency: number;
   contextLength: number;
   threads: number;
+  price: PoolPrice;
   /** `SmolLM2-135M-Instruct int4` */
   description: string;
   notActedOn: { path: string; reason: string }[];
@@ -69,6 +72,7 @@ export function resolveDeployment(
     engine,
     quantization: quantizations[spec.quantization].to,
     adapters,
+    price: priceOf(spec, hardwareClass),
     description: describe(spec, engine.type),
     notActedOn: [
       ...quantizationNotes(spec, engine.type),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { timerMs } from '@qwenfleet/core/duration';
+import { durationMs, timerMs } from '@qwenfleet/core/duration';
 import { poolConfigSchema, routingDefault, type PoolConfig } from '@qwenfleet/core/fleet/router-config';
 import { tierOf, type Tier } from '@qwenfleet/core/fleet/tier';
 import type { QwenDeployment, QwenRouter, Secret } from '@qwenfleet/crds/kinds';
@@ -42,6 +42,8 @@ export function poolConfigOf(
     contextLength: resolved.contextLength,
     capabilities: { tools: can('Tools'), json: can('JSON'), vision: can('Vision') },
     costPerToken,
+    ...objectivesOf(spec),
+    ...(Object.keys(resolved.price).length === 0 ? {} : { price: resolved.price }),
     concurrency: resolved.maxConcurrency,
     ...(apiKey === undefined ? {} : { apiKey }),
     hold: {
@@ -55,6 +57,18 @@ export function poolConfigOf(
     ...(isDeepStrictEqual(spec.routing, routingDefault) ? {} : { routing: spec.routing }),
     ...splitOf(spec, rollout),
   });
+}
+
+function objectivesOf({ slo }: Spec): Pick<PoolConfig, 'objectives'> {
+  if (!slo) return {};
+  const { availability, ttftP95, itlP95, window } = slo;
+  const objectives = {
+    ...(availability === undefined ? {} : { availability: Number(availability) }),
+    ...(ttftP95 === undefined ? {} : { ttftMsP95: durationMs(ttftP95) }),
+    ...(itlP95 === undefined ? {} : { itlMsP95: durationMs(itlP95) }),
+    windowMs: durationMs(window),
+  };
+  return { objectives };
 }
 
 /** How the pool's requests are split over its revisions: what the rollout has decided and stored, nothing else. */
