@@ -30,6 +30,8 @@ describe('help', () => {
     for (const word of [
       'up',
       'status',
+      'top',
+      'slo',
       'chat',
       'route',
       'models',
@@ -49,6 +51,8 @@ describe('help', () => {
   it.each([
     ['up'],
     ['status'],
+    ['top'],
+    ['slo'],
     ['chat'],
     ['route', 'explain'],
     ['models', 'pull'],

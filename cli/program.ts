@@ -6,12 +6,15 @@ import { processTerminal, Terminal } from './terminal.ts';
 import packageJson from './package.json' with { type: 'json' };
 
 type QualityOptions = { revision?: string; text?: string[]; kvCacheDtype?: 'float32' | 'int8'; json?: boolean };
+type UpFlags = { profile?: Profile; fleet?: string; port?: number; metricsPort?: number; json?: boolean };
 type Reach = { url?: string; port?: number; json?: boolean };
 
 /** Each command's code is loaded when it is called, so that --help and a typing error cost nothing. */
 const load = {
   up: () => import('./commands/up.ts'),
   status: () => import('./commands/status.ts'),
+  top: () => import('./commands/top.ts'),
+  slo: () => import('./commands/slo.ts'),
   chat: () => import('./commands/chat.ts'),
   explain: () => import('./commands/route-explain.ts'),
   explainOffline: () => import('./commands/route-explain-offline.ts'),
@@ -68,6 +71,7 @@ function buildProgram(terminal: Terminal, done: (exit: Exit) => void): Command {
     .addHelpText('after', appendix())
     .exitOverride();
   addFleetCommands(program, terminal, done);
+  addWatchingCommands(program, terminal, done);
   addAskingCommands(program, terminal, done);
   addModelCommands(program, terminal, done);
   addOtherCommands(program, terminal, done);
@@ -98,7 +102,12 @@ function addFleetCommands(program: Command, terminal: Terminal, done: (exit: Exi
       'where the endpoint listens (default: as the file says, 8080); 0 takes a free one',
       parsePort,
     )
-    .action(async (options: { profile?: Profile; fleet?: string; port?: number; json?: boolean }) => {
+    .option(
+      '--metrics-port <port>',
+      'where Prometheus finds the fleet: /targets for discovery, /metrics of the operator (default: a free one)',
+      parsePort,
+    )
+    .action(async (options: UpFlags) => {
       const { up } = await load.up();
       done(await up({ ...options, terminal: talking(terminal, options.json), config: readCliConfig() }));
     });
@@ -109,6 +118,26 @@ function addFleetCommands(program: Command, terminal: Terminal, done: (exit: Exi
       const { status } = await load.status();
       const { wide = false, ...reach } = options;
       done(await status({ reach, wide, terminal: talking(terminal, options.json), config: readCliConfig() }));
+    });
+}
+
+function addWatchingCommands(program: Command, terminal: Terminal, done: (exit: Exit) => void): void {
+  reaching(program.command('top'))
+    .description('watch pools and replicas: load, tokens, time to the first token, KV cache, cost')
+    .option('--once', 'look once')
+    .option('--every <seconds>', 'time between two looks', parseSeconds, 2)
+    .action(async (options: Reach & { once?: boolean; every: number }) => {
+      const [{ top }, client] = await Promise.all([load.top(), clientFor(options)]);
+      const { once = false, every } = options;
+      done(await top({ client, terminal: talking(terminal, options.json), once, everyMs: every * 1000 }));
+    });
+  reaching(program.command('slo'))
+    .description('show objectives, and what is left of their error budgets')
+    .option('--prometheus <url>', 'where the rules of objectives are computed, for their whole windows')
+    .option('--namespace <name>', 'of the pools, where that Prometheus sees several')
+    .action(async (options: Reach & { prometheus?: string; namespace?: string }) => {
+      const [{ slo }, client] = await Promise.all([load.slo(), clientFor(options)]);
+      done(await slo({ ...options, client, terminal: talking(terminal, options.json) }));
     });
 }
 
@@ -222,6 +251,12 @@ function parseSeed(text: string): number {
   throw new InvalidArgumentError('A seed is a whole number of at most nine digits.');
 }
 
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= 0.5 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError('A number of seconds from 0.5 to 3600.');
+}
+
 const examples = `Examples:
   qwenfleet up                                      three pools on this machine
   qwenfleet chat "What is the capital of France?"   one answer, and who gave it
@@ -229,6 +264,7 @@ const examples = `Examples:
   qwenfleet route explain "Prove that 2 is prime."  why which pool
   qwenfleet route train labels.jsonl                learn from your own labels
   qwenfleet status --json                           for scripts
+  qwenfleet top                                     who is busy, what it costs
 From a clone, type "npm run qwenfleet --" where it says qwenfleet.
 `;
 

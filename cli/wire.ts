@@ -12,10 +12,55 @@ export const poolSchema = z.looseObject({
   held: z.number(),
   description: z.string().default(''),
   costPerToken: z.number().optional(),
+  price: z.looseObject({ perReplicaHour: z.number().optional(), perMillionTokens: z.number().optional() }).default({}),
+  objectives: z
+    .looseObject({
+      availability: z.number().optional(),
+      ttftMsP95: z.number().optional(),
+      itlMsP95: z.number().optional(),
+      windowMs: z.number(),
+    })
+    .optional(),
+  answered: z
+    .looseObject({
+      overMs: z.number(),
+      requests: z.looseObject({ total: z.number(), failed: z.number() }),
+      firstByteMsP95: z.number().optional(),
+      lately: z.looseObject({
+        requestsPerSecond: z.number(),
+        tokensPerSecond: z.number(),
+        firstByteMsP95: z.number().optional(),
+      }),
+    })
+    .optional(),
   problem: z.string().optional(),
 });
 export type Pool = z.infer<typeof poolSchema>;
 export const poolsSchema = z.looseObject({ pools: z.array(poolSchema) });
+
+export const replicasSchema = z.looseObject({
+  replicas: z.array(
+    z.looseObject({
+      pool: z.string(),
+      id: z.string(),
+      state: z.string(),
+      inFlight: z.number(),
+      /** Of engines of ours that answer. */
+      engine: z
+        .looseObject({
+          slots: z.number(),
+          running: z.number(),
+          queued: z.number(),
+          kvTokens: z.number(),
+          kvTokensMax: z.number(),
+          promptTokensPerSecond: z.number(),
+          completionTokensPerSecond: z.number(),
+        })
+        .optional(),
+    }),
+  ),
+});
+export type ReplicaRow = z.infer<typeof replicasSchema>['replicas'][number];
 
 export const explanationSchema = z.looseObject({
   pool: z.string(),

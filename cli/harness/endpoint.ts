@@ -33,7 +33,12 @@ const pool = (name: string, tier: string, status: string, ready: number) => ({
   description: `SmolLM2-135M-Instruct ${tier}`,
   costPerToken: 0.25,
 });
-export const pools = [pool('small', 'small', 'ready', 1), pool('large', 'large', 'scaled-to-zero', 0)];
+const objectives = { availability: 99, ttftMsP95: 2_000, windowMs: 86_400_000 };
+const replicas = [{ pool: 'small', id: 'small-1', state: 'ready', inFlight: 1 }];
+export const pools = [
+  { ...pool('small', 'small', 'ready', 1), objectives },
+  pool('large', 'large', 'scaled-to-zero', 0),
+];
 
 export const explanation = {
   pool: 'small',
@@ -69,6 +74,7 @@ export async function serveEndpoint(script: Script = {}): Promise<TestEndpoint> 
         });
       }
       if (path === '/v1/pools') return json(response, 200, { pools });
+      if (path === '/v1/replicas') return json(response, 200, { replicas });
       if (path === '/v1/models') return json(response, 200, models);
       if (path === '/v1/route/explain') return json(response, 200, explanation);
       if (path === '/v1/chat/completions') return answer(response, body, script);
