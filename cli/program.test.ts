@@ -107,7 +107,7 @@ describe('chat with a question', () => {
     const { code, out, err } = await qwenfleet(['chat', 'capital', 'of', 'France?', '--url', await withEndpoint()]);
     expect(code).toBe(0);
     expect(out).toBe('The capital of France is Paris.\n');
-    expect(err).toMatch(/small, 91 % likely to answer well, \d+ ms to first token, [\d.]+ tokens\/s, 3 tokens/);
+    expect(err).toMatch(/small, 91 % likely to answer well, [\d.]+ m?s to first token, [\d.]+ tokens\/s, 3 tokens/);
     expect(err).toContain('a short factual question');
     expect(endpoint?.seen.find((seen) => seen.path === '/v1/chat/completions')?.body).toMatchObject({
       model: 'auto',

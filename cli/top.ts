@@ -118,13 +118,18 @@ const replicaColumns: readonly Column[] = [
 const nothing = '-';
 const shown = (value: number | undefined, format: (value: number) => string): string =>
   value === undefined ? nothing : format(value);
-const perSecond = (value: number): string => (value >= 100 ? String(Math.round(value)) : formatFigure(value));
+function perSecond(value: number): string {
+  if (value >= 1e6) return `${formatFigure(value / 1e6)}M`;
+  if (value >= 1e4) return `${Math.round(value / 1e3)}k`;
+  return value >= 100 ? String(Math.round(value)) : formatFigure(value);
+}
 
 /** Both tables and a line of totals, no wider than asked. */
 export function renderTop({ url, requestsPerSecond, costPerHour, pools, replicas }: TopView, width: number): string {
   const poolRows = pools.map((pool) => [
     pool.name,
-    pool.state,
+    // The longest of them, and columns are many.
+    pool.state.replace('scaled-to-zero', 'at zero'),
     `${pool.ready}/${pool.desired}`,
     String(pool.inFlight),
     String(pool.held),

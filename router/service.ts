@@ -63,7 +63,7 @@ export class RouterService {
     this.agent = new UpstreamAgent(config.timeouts.connectMs);
     this.replicaLoads = new ReplicaLoads(clock, () => this.agent.current);
     this.startedEpochMs = clock.epochMs();
-    this.telemetry.count('routerConfigs', { outcome: 'applied' });
+    for (const outcome of ['applied', 'refused']) this.telemetry.count('routerConfigs', { outcome }, 0);
   }
 
   /** The newest configuration: read it once for a request, so that the request ends under what it began with. */

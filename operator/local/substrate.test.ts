@@ -18,7 +18,6 @@ describe('processes of this machine', () => {
     ['spec.parallelism', { parallelism: { tensor: 1 } }],
     ['spec.scheduling', { scheduling: { nodeSelector: { zone: 'a' } } }],
     ['spec.podTemplate', { podTemplate: { spec: {} } }],
-    ['spec.slo', { slo: { ttftP95: '500ms' } }],
     ['spec.engine.image', { engine: { image: 'registry/engine:1' } }],
     ['spec.coldStart.keepAlive', { coldStart: { keepAlive: '5s' } }],
   ])('say that nothing follows from %s', (path, spec) => {

@@ -90,6 +90,7 @@ describe('an endpoint with keys', () => {
       '/v1/models',
       '/v1/models/small',
       '/v1/pools',
+      '/v1/replicas',
       '/v1/responses',
       '/v1/route/explain',
     ]);
@@ -124,7 +125,9 @@ describe('an endpoint with keys', () => {
   });
 
   it('answers nothing that pools do to a key that is for another pool', async () => {
-    const asking = guarded().filter((path) => !['/v1/models', '/v1/models/small', '/v1/pools'].includes(path));
+    const asking = guarded().filter(
+      (path) => !['/v1/replicas', '/v1/models', '/v1/models/small', '/v1/pools'].includes(path),
+    );
     for (const path of asking.flatMap(spellings))
       expect([400, 403, 404], path).toContain(await statusOf(path, 'POST', `Bearer ${limited}`));
     for (const path of asking) expect(await statusOf(path, 'POST', `Bearer ${limited}`), path).toBe(403);
