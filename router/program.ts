@@ -1,9 +1,11 @@
 import type { Clock } from '@qwenfleet/core/clock';
-import { asFleetError, type FleetError } from '@qwenfleet/core/errors';
+import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { EndpointSnapshot } from '@qwenfleet/core/fleet/endpoints';
 import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import { createLogger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
+import { readTracingConfig } from '@qwenfleet/core/telemetry/config';
+import { openTracer } from '@qwenfleet/core/telemetry/tracing';
 import type { Discovery } from './discovery/discovery.ts';
 import { createApp } from './http/app.ts';
 import { listen, type Listening } from './http/server.ts';
@@ -57,6 +59,7 @@ export class RouterProgram {
     this.#listening?.close();
     this.#reporter?.stop();
     this.#discovery.close();
+    await this.#service?.tracer.close();
     this.#parts.exit(0);
   }
 
@@ -92,8 +95,10 @@ export class RouterProgram {
     if (load) this.#reporter = new LoadReporter(service.fleet, clock, load);
     if (this.#early) service.fleet.update(this.#early);
     try {
+      service.tracer = await openTracer(config.tracing ?? readTracingConfig(), { service: 'qwenfleet-router', log });
       this.#listening = await listen(createApp(service), config.listen);
     } catch (error) {
+      if (error instanceof FleetError) return this.#giveUp(error, 2);
       // What a server emits when its port cannot be had.
       const { code = 'internal', message } = error as NodeJS.ErrnoException;
       return this.#giveUp({ code, message: `the router cannot listen: ${message}` }, 1);

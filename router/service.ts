@@ -5,6 +5,7 @@ import type { RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
+import { noTracer, type Tracer } from '@qwenfleet/core/telemetry/span';
 import { KeyRing } from './admission/keys.ts';
 import { Meters } from './admission/meters.ts';
 import { ClientTokens } from './client-tokens.ts';
@@ -39,6 +40,8 @@ export class RouterService {
   readonly fleet: FleetView;
   readonly telemetry = new Telemetry('router', { processMetrics: true });
   readonly agent: UpstreamAgent;
+  /** Set once it is open. */
+  tracer: Tracer = noTracer;
   readonly startedEpochMs: number;
   readonly meters = new Meters();
   readonly replicaLoads: ReplicaLoads;

@@ -5,6 +5,8 @@ import { asFleetError, describeError, FleetError } from '@qwenfleet/core/errors'
 import { toChildSchema, type FromChild } from '@qwenfleet/core/fleet/channel';
 import type { RuntimeConfig } from '@qwenfleet/core/fleet/runtime-config';
 import { createLogger } from '@qwenfleet/core/log';
+import { readTracingConfig } from '@qwenfleet/core/telemetry/config';
+import { openTracer } from '@qwenfleet/core/telemetry/tracing';
 import { readSourceConfig } from './config.ts';
 import { readConfigFile } from './config-file.ts';
 import { leaveLastWord } from './last-word.ts';
@@ -50,7 +52,9 @@ function fail(thrown: unknown): void {
 async function run(config: RuntimeConfig): Promise<void> {
   log = createLogger('runtime', config.logLevel);
   const source = readSourceConfig(config.cacheDir);
+  const tracer = await openTracer(readTracingConfig(), { service: 'qwenfleet-runtime', log });
   const service = new Service({
+    tracer,
     config,
     clock: systemClock,
     rng: Math.random,
@@ -72,6 +76,7 @@ async function run(config: RuntimeConfig): Promise<void> {
     log.info('draining');
     await service.finish();
     await server.close(flushWithinMs);
+    await tracer.close();
     process.exit(0);
   };
   process.on('SIGTERM', () => void end());

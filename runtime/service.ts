@@ -5,6 +5,7 @@ import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
 import type { Rng } from '@qwenfleet/core/rng';
+import { noTracer, type Tracer } from '@qwenfleet/core/telemetry/span';
 import { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { Adapters } from './adapters/adapters.ts';
 import type { LoadProgress } from './backend/backend.ts';
@@ -48,6 +49,8 @@ export type ServiceParts = {
   /** Memory that this process could still take, in bytes. */
   freeMemory: () => number;
   onProgress?: LoadProgress;
+  /** None is kept when left out. */
+  tracer?: Tracer;
 };
 
 const updateGraceMsDefault = 600_000;
@@ -60,6 +63,8 @@ export class Service implements RuntimeService {
   readonly telemetry = new Telemetry('runtime', { processMetrics: true });
   readonly log: Logger;
   readonly startedEpochMs: number;
+  readonly clock: Clock;
+  readonly tracer: Tracer;
   /** Resolves when someone asks for a drain over HTTP. */
   readonly drainAsked: Promise<void>;
   readonly #parts: ServiceParts;
@@ -76,8 +81,10 @@ export class Service implements RuntimeService {
   #adaptersComing = 0;
 
   constructor(parts: ServiceParts) {
-    const { config, clock, log } = parts;
+    const { config, clock, log, tracer = noTracer } = parts;
     this.#parts = parts;
+    this.clock = clock;
+    this.tracer = tracer;
     this.log = log;
     this.servedName = config.servedName;
     this.bodyBytesMax = config.bodyBytesMax;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tracingSchema } from '../telemetry/config.ts';
 import { clientKeySchema } from './client-key.ts';
 import { tierSchema } from './tier.ts';
 
@@ -150,6 +151,7 @@ export const routerSettingsSchema = z.strictObject({
   cors: z.strictObject({ origins: z.array(z.string().min(1)).max(64).default([]) }).prefault({}),
   /** Tokens of each client at /metrics, under its name: whoever reaches the endpoint can read them there. */
   metrics: z.strictObject({ clients: z.boolean() }).optional(),
+  tracing: tracingSchema.optional(),
   drain: z
     .strictObject({
       /** After it was told to stop: unready but still serving, until whoever sends requests has noticed. */

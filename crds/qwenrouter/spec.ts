@@ -170,6 +170,19 @@ export const routerSpecSchema = z
       })
       .describe('What routers tell of themselves.')
       .prefault({}),
+    tracing: z
+      .strictObject({
+        endpoint: z
+          .string()
+          .max(1024)
+          .regex(/^https?:\/\/[^\s]+$/, 'is not a URL; write one such as http://collector:4318')
+          .describe('Address of a collector that takes OTLP over HTTP, without /v1/traces.'),
+        sampleRatio: ratio('Share of requests that begin a trace; those whose client began one follow it.').default(
+          '1',
+        ),
+      })
+      .describe('Where traces of requests go. None are kept when left out.')
+      .optional(),
     drain: z
       .strictObject({ gracePeriod: duration('Time for open answers to finish when a router ends.').default('30s') })
       .describe('How a router ends.')

@@ -1,6 +1,7 @@
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { ChatRequest, CompletionRequest } from '@qwenfleet/core/openai/request';
+import type { Span } from '@qwenfleet/core/telemetry/span';
 import type { Affinity } from '../policy/affinity.ts';
 import type { PoolDecision } from '../policy/policy.ts';
 import { hasArms, type HeaderReader } from '../policy/canary/arms.ts';
@@ -34,6 +35,7 @@ export type Asked = {
   signal: AbortSignal;
   /** A pool has it: from here on the pool's counters tell what becomes of it. */
   onTaken: () => void;
+  span: Span;
 };
 
 export type Metering = Counting & {
@@ -117,10 +119,17 @@ export async function answer(service: Served, asked: Asked, { pool, decision }: 
     ...(hasArms(weights) && dispatched.revision !== undefined ? { 'x-qwenfleet-revision': dispatched.revision } : {}),
   };
   const finish = (): void => {
-    const told = countTokens(service, pool, dispatched.usageText());
+    const told = countTokens(service, pool, dispatched.usageText(), asked.span);
     if (asked.key && config.metrics?.clients) service.clientTokens.add(asked.key.id, name, told);
     if (asked.metering) settle(asked.metering, dispatched, told, clock.nowMs());
-    over(endStatus(dispatched, flight.signal));
+    const ended = endStatus(dispatched, flight.signal);
+    over(ended);
+    asked.span.set({
+      'http.response.status_code': ended,
+      'qwenfleet.pool': name,
+      'qwenfleet.decision': decision.reason,
+    });
+    asked.span.end();
   };
   const { body, status } = dispatched;
   if (!(body instanceof Uint8Array)) return new Response(toStream(body, finish), { status, headers });
@@ -169,14 +178,22 @@ function settle({ charge, promptTokens }: Metering, dispatched: Dispatched, told
   if (!(dispatched.body instanceof Uint8Array)) charge.end();
 }
 
+const tokensAttribute = { prompt: 'gen_ai.usage.input_tokens', completion: 'gen_ai.usage.output_tokens' } as const;
+
 /** What the pool tells, prompt and answer together; 0 when it tells nothing. */
-function countTokens({ telemetry }: Served, { config, ledger }: UpstreamPool, text: string | undefined): number {
+function countTokens(
+  { telemetry }: Served,
+  { config, ledger }: UpstreamPool,
+  text: string | undefined,
+  span: Span,
+): number {
   let sum = 0;
   for (const type of ['prompt', 'completion'] as const) {
     const count = new RegExp(`"${type}_tokens":\\s*(\\d+)`).exec(text ?? '')?.[1];
     if (count === undefined) continue;
     telemetry.count('routerTokens', { pool: config.name, type }, Number(count));
     ledger.wrote(type, Number(count));
+    span.set({ [tokensAttribute[type]]: Number(count) });
     sum += Number(count);
   }
   return sum;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { asFleetError, FleetError } from '@qwenfleet/core/errors';
+import { failSpan, noSpan } from '@qwenfleet/core/telemetry/span';
 import { Hono } from 'hono';
 import type { RouterService } from '../service.ts';
 import type { App, Env } from './context.ts';
@@ -16,8 +17,14 @@ export function createApp(service: RouterService): App {
     c.set('requestId', requestIdOf(c.req.header('x-request-id')));
     c.set('startedMs', service.clock.nowMs());
     c.set('taken', false);
+    const span =
+      c.req.method === 'POST' ? service.tracer.request('router.request', c.req.header('traceparent')) : noSpan;
+    c.set('span', span);
     await next();
     countRefusal(c, service.telemetry);
+    // What a pool answers ends with its last byte.
+    if (c.error) failSpan(span, c.error);
+    else if (!c.get('taken')) span.end();
     c.res.headers.set('x-request-id', c.get('requestId'));
     // Whoever keeps the connection should find another router for the next request.
     if (service.leaving) c.res.headers.set('connection', 'close');

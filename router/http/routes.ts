@@ -7,11 +7,12 @@ import {
   type ChatRequest,
   type CompletionRequest,
 } from '@qwenfleet/core/openai/request';
+import { failSpan } from '@qwenfleet/core/telemetry/span';
 import type { z } from 'zod';
 import { evidence } from '../policy/adaptive/evidence.ts';
 import { responsesRequestSchema, toChat } from '../responses/request.ts';
 import { affinityOf } from '../affinity.ts';
-import { embeddingPool, route, scoredRequest, tokensOfBytes } from '../routing.ts';
+import { embeddingPool, route, scoredRequest, tokensOfBytes, type Route } from '../routing.ts';
 import type { Served } from '../service.ts';
 import { rawMembers } from '../upstream/request-body.ts';
 import { answer, answerAuto, type AnswerPath, type Asked } from './answer.ts';
@@ -87,8 +88,8 @@ function addResponses(app: App, service: Served): void {
 function generate(service: Served, taken: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
   const asked = { ...taken, affinity: affinityOf(request, taken, service.config.session) };
   const { telemetry } = service;
-  const { pool, decision } = route(request, asked.fleet, service);
   const { model } = request;
+  const { pool, decision } = routed(service, asked, request);
   if (model === 'auto') telemetry.count('routerDecisions', { pool: decision.pool, reason: decision.reason });
   const pending = metered(
     service,
@@ -99,8 +100,20 @@ function generate(service: Served, taken: Asked, request: ChatRequest | Completi
         ? answerAuto(service, admitted, { request, choice: { pool, decision } })
         : answer(service, admitted, { pool, decision }),
   );
+  pending.catch((error: unknown) => failSpan(asked.span, error));
   const { stream, header } = asked;
   return keptAlive(pending, { stream, header, clock: service.clock, everyMs: pool.config.hold.keepAliveMs });
+}
+
+function routed(service: Served, { fleet, span }: Asked, request: ChatRequest | CompletionRequest): Route {
+  const scoring = span.child('router.scoring');
+  try {
+    const found = route(request, fleet, service);
+    scoring.set({ 'qwenfleet.pool': found.decision.pool, 'qwenfleet.decision': found.decision.reason });
+    return found;
+  } finally {
+    scoring.end();
+  }
 }
 
 function wantedOf(request: ChatRequest | CompletionRequest): Wanted {
@@ -108,14 +121,25 @@ function wantedOf(request: ChatRequest | CompletionRequest): Wanted {
   return { promptTokens, answerTokens: maxTokens * (request.n ?? 1), streamOptions: request.stream_options };
 }
 
+async function parsed<T extends z.ZodType>(
+  c: RouteContext,
+  { config }: Served,
+  schema: T,
+): Promise<{ text: string; request: z.infer<T> }> {
+  const text = await readBody(c.env.incoming, config.bodyBytesMax);
+  return { text, request: parseRequest(schema, text) };
+}
+
 /** Reads and checks a request once. What goes on to the pool is what the client wrote. */
-async function read<T extends z.ZodType>(
+async function read<T extends z.ZodType<{ model: string }>>(
   c: RouteContext,
   service: Served,
   { path, schema }: { path: AnswerPath; schema: T },
 ): Promise<{ request: z.infer<T>; asked: Asked }> {
-  const text = await readBody(c.env.incoming, service.config.bodyBytesMax);
-  const request = parseRequest(schema, text);
+  const span = c.get('span');
+  const admission = span.child('router.admission');
+  const { text, request } = await parsed(c, service, schema).finally(() => admission.end());
+  span.set({ 'http.route': path, 'gen_ai.request.model': request.model, 'qwenfleet.request_id': c.get('requestId') });
   const asked = {
     path,
     members: rawMembers(text),
@@ -128,6 +152,7 @@ async function read<T extends z.ZodType>(
     header: (name: string) => c.req.header(name),
     signal: c.req.raw.signal,
     onTaken: () => c.set('taken', true),
+    span,
   };
   return { request, asked };
 }

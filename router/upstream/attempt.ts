@@ -12,6 +12,8 @@ export type UpstreamRequest = {
   body: string;
   stream: boolean;
   requestId: string;
+  /** W3C trace context of the attempt. */
+  traceparent?: string | undefined;
   signal: AbortSignal;
 };
 
@@ -53,6 +55,7 @@ export async function attempt(
         // What comes is looked at, so it must not be packed.
         'accept-encoding': 'identity',
         'x-request-id': asked.requestId,
+        ...(asked.traceparent === undefined ? {} : { traceparent: asked.traceparent }),
         ...(pool.apiKey === undefined ? {} : { authorization: `Bearer ${pool.apiKey}` }),
       },
       body: asked.body,

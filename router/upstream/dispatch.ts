@@ -4,13 +4,14 @@ import { asFleetError, FleetError } from '@qwenfleet/core/errors';
 import type { ClientKey } from '@qwenfleet/core/fleet/client-key';
 import type { PoolConfig, RouterConfig } from '@qwenfleet/core/fleet/router-config';
 import type { Rng } from '@qwenfleet/core/rng';
+import { noSpan, type Span } from '@qwenfleet/core/telemetry/span';
 import type { Dispatcher } from 'undici';
 import type { Affinity } from '../policy/affinity.ts';
 import type { HeaderReader } from '../policy/canary/arms.ts';
 import { attempt, outcomeOf } from './attempt.ts';
 import type { Counting } from './event-relay.ts';
 import type { Outcome } from './outcome.ts';
-import type { UpstreamPool } from './pool.ts';
+import type { Lease, UpstreamPool } from './pool.ts';
 import { relay, type Dispatched } from './relay.ts';
 import { withModel, type RawMembers } from './request-body.ts';
 
@@ -33,6 +34,8 @@ export type Dispatching = {
   /** Whose request it is. */
   key?: Pick<ClientKey, 'id'> | undefined;
   signal: AbortSignal;
+  /** Of the whole request; none is kept when left out. */
+  span?: Span;
 };
 
 export type DispatchParts = {
@@ -96,13 +99,20 @@ async function tryOnce(
   tried: Set<string>,
   parts: DispatchParts,
 ): Promise<Tried> {
-  const { signal, bytes, header, stream, affinity, key } = asked;
-  const lease = await pool.acquire({ client: key?.id, bytes, signal, stream, tried, header, affinity });
+  const { signal, bytes, header, stream, affinity, key, span = noSpan } = asked;
+  const hold = span.child('router.hold');
+  const wanted = { client: key?.id, bytes, signal, stream, tried, header, affinity };
+  const leased = await pool.acquire(wanted).finally(() => hold.end());
+  const upstream = span.child('router.upstream');
+  const lease = upstream.recording
+    ? traced(leased, upstream, { pool: pool.config.name, attempt: tried.size + 1 })
+    : leased;
   tried.add(lease.id);
   try {
     // Read now: the pool may have been given another model while the request waited.
     const { config } = pool;
-    const request = { ...asked, body: withModel(asked.members, upstreamModel(config, asked.members)) };
+    const { traceparent } = upstream;
+    const request = { ...asked, traceparent, body: withModel(asked.members, upstreamModel(config, asked.members)) };
     const answer = await attempt(lease.url, request, {
       pool: config,
       agent: parts.agent(),
@@ -116,6 +126,22 @@ async function tryOnce(
     if (signal.aborted) throw error;
     return { error };
   }
+}
+
+/** The span ends when the replica's place is given back: with the last byte of a stream, or with what went wrong. */
+function traced(lease: Lease, span: Span, { pool, attempt: count }: { pool: string; attempt: number }): Lease {
+  span.set({ 'qwenfleet.pool': pool, 'qwenfleet.replica': lease.id, 'qwenfleet.attempt': count });
+  return {
+    ...lease,
+    release: (outcome) => {
+      lease.release(outcome);
+      if (outcome.kind === 'answered') span.end();
+      else {
+        span.fail(outcome.kind);
+        span.end();
+      }
+    },
+  };
 }
 
 /** An adapter is asked for by its own name, everything else by the one that the pool's server has for its model. */

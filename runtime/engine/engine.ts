@@ -210,7 +210,10 @@ export class Engine implements GenerationEngine {
 
   #admit(): void {
     const { started, preempted, moves } = this.#scheduler.admit();
-    for (const sequence of started) if (sequence.preemptions === 0) sequence.startedMs = this.#clock.nowMs();
+    for (const sequence of started.filter(({ preemptions }) => preemptions === 0)) {
+      sequence.startedMs = this.#clock.nowMs();
+      sequence.request.onSlot?.();
+    }
     this.#copy(moves);
     for (const { request } of preempted) if (request.internal !== true) this.#observer.onPreempted?.();
   }

@@ -61,6 +61,8 @@ export type GenerationRequest = {
   constraint?: TokenConstraint;
   /** A question of our own, such as a health check's: it is in no count. */
   internal?: boolean;
+  /** It has a slot for the first time. */
+  onSlot?: () => void;
   signal: AbortSignal;
 };
 

@@ -30,7 +30,10 @@ export async function chatCompletion(
       logprobs: choiceLogprobs(request.logprobs === true, logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
-    usage: usageOfChoices(answers.flatMap(({ end }) => end ?? [])),
+    usage: usageOfChoices(
+      answers.flatMap(({ end }) => end ?? []),
+      call,
+    ),
   };
 }
 
@@ -68,7 +71,8 @@ export async function* chatChunks(
     if (hasText(step.piece)) yield chunk(index, textDelta(step.piece), { logprobs });
     for (const delta of callDeltas(step.piece.calls, call.id, index, at)) yield chunk(index, delta);
   }
-  if (withUsage) yield { ...base, choices: [], usage: usageOfChoices(ends) };
+  const usage = usageOfChoices(ends, call);
+  if (withUsage) yield { ...base, choices: [], usage };
 }
 
 /** Named after its answer, choice and place, so that no two of one conversation are alike. */

@@ -87,7 +87,10 @@ export async function textCompletion(
       logprobs: legacy(index, logprobs),
       finish_reason: end?.finishReason ?? 'stop',
     })),
-    usage: usageOfChoices(answers.flatMap(({ end }) => end ?? [])),
+    usage: usageOfChoices(
+      answers.flatMap(({ end }) => end ?? []),
+      call,
+    ),
   };
 }
 
@@ -111,7 +114,8 @@ export async function* completionChunks(
     const choice = { index, text: piece.content, logprobs, finish_reason };
     yield { ...baseOf(request, call), choices: [choice], ...usageField };
   }
-  if (withUsage) yield { ...baseOf(request, call), choices: [], usage: usageOfChoices(ends) };
+  const usage = usageOfChoices(ends, call);
+  if (withUsage) yield { ...baseOf(request, call), choices: [], usage };
 }
 
 const baseOf = (

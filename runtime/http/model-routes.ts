@@ -7,8 +7,10 @@ import {
   parseRequest,
 } from '@qwenfleet/core/openai/request';
 import type { ModelEntry, ModelList } from '@qwenfleet/core/openai/response';
+import { failSpan, type Span } from '@qwenfleet/core/telemetry/span';
 import type { Context } from 'hono';
 import type { z } from 'zod';
+import { tracedEngine } from '../engine/traced.ts';
 import type { Outcome, Ticket } from '../resident.ts';
 import type { ServedEncoder, ServedGenerator, ServedModel } from '../served-model.ts';
 import type { App } from './app.ts';
@@ -55,6 +57,7 @@ async function answered<S extends z.ZodType<{ model: string }>>(
   { service, schema, prefix }: Route<S>,
   respond: (request: z.infer<S>, model: ServedModel, call: Call) => Answer,
 ): Promise<Response> {
+  const span = service.tracer.request('runtime.request', c.req.header('traceparent'));
   let end: Ticket['end'] = (outcome) => service.finished(outcome);
   try {
     const request = parseRequest(schema, await c.req.text());
@@ -63,33 +66,40 @@ async function answered<S extends z.ZodType<{ model: string }>>(
     end = (outcome) => service.finished(outcome, name);
     const ticket = service.admit(name);
     end = ticket.end;
-    const { call, cancel } = callOf(c, service, prefix);
+    const { call, cancel } = callOf(c, service, { prefix, span });
     // A client may leave before anybody has read of its answer: nothing else would end the request.
     call.signal.addEventListener('abort', () => ticket.end('cancelled'), { once: true });
-    const answer = respond(request, named(ticket.model, request.model, service), call);
-    if ('chunks' in answer) return await streamChunks(ending(answer.chunks, ticket, service), cancel);
+    span.set({ 'http.route': c.req.path, 'gen_ai.request.model': request.model });
+    const answer = respond(request, traced(named(ticket.model, request.model, service), span, service), call);
+    if ('chunks' in answer) return await streamChunks(ending(answer.chunks, ticket, { service, span }), cancel);
     const whole = await answer.whole;
     end('ok');
+    span.end();
     return c.json(whole);
   } catch (error) {
     end(outcomeOf(error));
+    failSpan(span, error);
     throw error;
   }
 }
 
 /** One signal from the socket to the engine's slot: it aborts when the client leaves. */
-function callOf(c: Context, service: RuntimeService, prefix: string): { call: Call; cancel: () => void } {
+function callOf(
+  c: Context,
+  service: RuntimeService,
+  { prefix, span }: { prefix: string; span: Span },
+): { call: Call; cancel: () => void } {
   const left = new AbortController();
   const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
   const id = `${prefix}-${randomUUID().replaceAll('-', '')}`;
-  return { call: { id, signal, ...service.newCall() }, cancel: () => left.abort() };
+  return { call: { id, signal, span, ...service.newCall() }, cancel: () => left.abort() };
 }
 
 /** The chunks as they are; their end is the end of the request. */
 async function* ending<T>(
   chunks: AsyncGenerator<T, void, void>,
   ticket: Ticket,
-  { log }: RuntimeService,
+  { service: { log }, span }: { service: RuntimeService; span: Span },
 ): AsyncGenerator<T, void, void> {
   let outcome: Outcome = 'cancelled';
   let begun = false;
@@ -101,11 +111,13 @@ async function* ending<T>(
     outcome = 'ok';
   } catch (error) {
     outcome = outcomeOf(error);
+    failSpan(span, error);
     // What fails before the first chunk is answered with a status, and logged there.
     if (begun && outcome === 'error') log.error({ err: error }, 'a stream failed on its way');
     throw error;
   } finally {
     ticket.end(outcome);
+    span.end();
   }
 }
 
@@ -127,6 +139,12 @@ function named(model: ServedModel, asked: string, service: RuntimeService): Serv
   const engine = model.task === 'generate' ? model.adapters?.engine(asked, model.engine) : undefined;
   if (model.task !== 'generate' || !engine) throw notServed(service, asked);
   return { ...model, engine };
+}
+
+/** What is not kept is not watched either: the engine itself is handed on. */
+function traced(model: ServedModel, span: Span, { clock }: RuntimeService): ServedModel {
+  if (!span.recording || model.task !== 'generate') return model;
+  return { ...model, engine: tracedEngine(model.engine, span, clock) };
 }
 
 function generator(model: ServedModel, asked: string): ServedGenerator {

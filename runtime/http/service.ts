@@ -1,7 +1,9 @@
+import type { Clock } from '@qwenfleet/core/clock';
 import type { AdapterReference, ModelReference } from '@qwenfleet/core/fleet/runtime-config';
 import type { LoadReport } from '@qwenfleet/core/load/report';
 import type { LoadedModelStatus, RuntimeStatus } from '@qwenfleet/core/load/status';
 import type { Logger } from '@qwenfleet/core/log';
+import type { Tracer } from '@qwenfleet/core/telemetry/span';
 import type { Telemetry } from '@qwenfleet/core/telemetry/registry';
 import type { Outcome, Ticket } from '../resident.ts';
 import type { Call } from './call.ts';
@@ -37,6 +39,8 @@ export type RuntimeService = {
   loadAdapter(adapter: AdapterReference): Promise<void>;
   /** What runs with it goes on to its end. Throws `model_not_found` when there is none of this name. */
   unloadAdapter(name: string): void;
+  readonly clock: Clock;
+  readonly tracer: Tracer;
   newCall(): Pick<Call, 'created' | 'seed'>;
   /** A request has ended that was never admitted. */
   finished(outcome: Outcome, name?: string): void;

@@ -79,6 +79,9 @@ export function planRouter({ router, pools, hardwareClasses, secrets, listen }: 
     retry: { attemptsMax: spec.retry.maxAttempts },
     bodyBytesMax: spec.maxBodyBytes,
     ...(spec.metrics.clients ? { metrics: { clients: true } } : {}),
+    ...(spec.tracing
+      ? { tracing: { endpoint: spec.tracing.endpoint, sampleRatio: Number(spec.tracing.sampleRatio) } }
+      : {}),
     drain: { graceMs: timerMs(spec.drain.gracePeriod) },
   });
   return {

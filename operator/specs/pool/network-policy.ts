@@ -4,6 +4,7 @@ import type { INetworkPolicySpec } from 'kubernetes-models/networking.k8s.io/v1/
 import { exportOf, type Integrations } from '../capabilities.ts';
 import { operatorLabels, poolLabels, poolSelector, routerLabel } from '../labels.ts';
 import { nameResolution, scrapersOf } from '../network.ts';
+import { portOf } from '../weights/endpoint.ts';
 import { child, namespaceOf, type KubeObject } from '../object.ts';
 import type { Pool } from './pool.ts';
 
@@ -54,7 +55,13 @@ function gatewayIngress({ deployment, capabilities }: Pool, integrations: Integr
   ];
 }
 
-function egressOf({ weights: { egress }, parallelism, name }: Pool): INetworkPolicyEgressRule[] {
+/** By which engines are told where traces go. */
+const collectorVariable = 'OTEL_EXPORTER_OTLP_ENDPOINT';
+
+function egressOf({ weights, parallelism, name, deployment }: Pool): INetworkPolicyEgressRule[] {
+  const collector = deployment.spec.engine.env?.find((variable) => variable.name === collectorVariable)?.value;
+  const port = portOf(collector ?? '');
+  const egress = weights.egress === 'any' || port === undefined ? weights.egress : [...weights.egress, port];
   const group = [{ to: [{ podSelector: { matchLabels: poolSelector(name) } }] }];
   const others = parallelism.nodes > 1 ? [...group, nameResolution] : [];
   if (egress === 'any') return [{}];

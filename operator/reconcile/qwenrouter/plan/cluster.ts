@@ -38,7 +38,8 @@ export function clusterRouter(input: ClusterRouterInput): ClusterRouter {
   const nameConflict = pools.some(({ deployment }) => deployment.metadata.name === router.metadata.name);
   const found = { plan, selected: taken.length, nameConflict };
   if (router.spec.paused || nameConflict) return { ...found, objects: [], prune: false };
-  const externalPorts = taken.flatMap(({ deployment }) => portOf(deployment.spec.engine.url ?? '') ?? []);
+  const addresses = [router.spec.tracing?.endpoint, ...taken.map(({ deployment }) => deployment.spec.engine.url)];
+  const externalPorts = addresses.flatMap((address) => portOf(address ?? '') ?? []);
   const objects = routerObjects({ router, config: plan?.config, externalPorts, image, capabilities, integrations });
   // Routers keep the Secret that they have while nothing new can be told.
   return { ...found, objects, prune: plan !== undefined };
