@@ -22,7 +22,12 @@ const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: optionalText.pipe(
     z.url({ protocol: /^https?$/, error: 'must be an http(s) address such as http://127.0.0.1:4318' }).optional(),
   ),
-  OTEL_EXPORTER_OTLP_HEADERS: optionalText,
+  OTEL_EXPORTER_OTLP_HEADERS: optionalText.pipe(
+    z
+      .string()
+      .refine(isPercentEncoded, 'must be name=value pairs, percent-encoded, such as authorization=Bearer%20abc')
+      .optional(),
+  ),
   OTEL_TRACES_SAMPLER_ARG: optionalText.pipe(
     z
       .string()
@@ -42,6 +47,15 @@ export function readTracingConfig(environment: NodeJS.ProcessEnv = process.env):
     sampleRatio: given.OTEL_TRACES_SAMPLER_ARG ?? 1,
     headers: Object.fromEntries(headers.split(',').flatMap((pair) => entryOf(pair))),
   };
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `name=value`, percent-encoded as in W3C's baggage. */

@@ -41,6 +41,7 @@ describe('where traces go', () => {
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
     ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
     ['OTEL_TRACES_SAMPLER_ARG', 'half'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=50%'],
   ])('is refused by name: %s=%s', (name, value) => {
     const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4318', [name]: value };
     expect(() => readTracingConfig(environment)).toThrow(name);
