@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { seededRng, type Rng } from '@qwenfleet/core/rng';
 import { publishedCheckpoint } from '@qwenfleet/runtime/fixtures/checkpoint';
-import { startFleet, type RunningFleet } from './fleet.ts';
+import { eventually, startFleet, type RunningFleet } from './fleet.ts';
 
 type Message = { role: 'system' | 'user' | 'assistant'; content: string };
 
@@ -47,6 +47,8 @@ spec: {}
   };
   try {
     const fleet = await startFleet({ args: ['--fleet', file], env: { QWENFLEET_CACHE: path.join(folder, 'cache') } });
+    // A pool answers with its first replica, and conversations move to one that comes later.
+    await eventually(fleet.pools, (all) => all.every(({ ready }) => ready === replicas), 60_000);
     return { url: fleet.url, stop: () => fleet.stop().finally(clear) };
   } catch (error) {
     clear();
